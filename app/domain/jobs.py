@@ -1,0 +1,208 @@
+"""A job: one image or video generation, from accept to outcome, and the only way in which it may change."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+from app.domain.json import Json
+from app.domain.requests import Notice, Request
+
+
+class JobStatus(StrEnum):
+    """The four words that clients see; no other exists."""
+
+    QUEUED = "queued"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+    @property
+    def final(self) -> bool:
+        """Whether a job in this state never changes again."""
+        return self in (JobStatus.COMPLETED, JobStatus.FAILED)
+
+
+class Stage(StrEnum):
+    """How far the job got towards its vendor; decides what a crash may have left behind."""
+
+    WAITING = "waiting"  # committed; certainly nothing was sent
+    SENDING = "sending"  # committed just before a create leaves; after a crash the outcome is unknown
+    ACCEPTED = "accepted"  # the vendor said yes; polled until it ends
+    ENDED = "ended"  # the outcome is written
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One result file: a vendor's link or inline bytes; `asset` is set once a copy of ours exists.
+
+    `url` may be any URL that the adapter's `build_download` knows how to fetch.
+    """
+
+    url: str | None = None
+    data: bytes | None = field(default=None, repr=False)
+    mime: str | None = None
+    asset: str | None = None  # our own copy, as the asset store names it
+    width: int | None = None
+    height: int | None = None
+    revised_prompt: str | None = None
+    last_frame_url: str | None = None
+    thumbnail_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What the vendor says that it made or used; None where it does not say."""
+
+    seconds: float | None = None
+    images: int | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    total_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a job failed, for the client: our `code` (CONTRACT §1), a message without secrets, the vendor's own code."""
+
+    code: str
+    message: str
+    upstream_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What one answer of a vendor says about a job.
+
+    A create answers with `upstream_id` (asynchronous vendors) or with final outputs (synchronous ones).
+    `progress` is percent or None when the vendor does not say. `facts` are small strings that the adapter wants to
+    find in `job.facts` at its next call (a polling path, a file id). `partial_failures` are results of an n > 1 job
+    that the vendor withheld.
+    """
+
+    status: JobStatus
+    upstream_id: str | None = None
+    progress: int | None = None
+    outputs: tuple[Output, ...] = ()
+    failure: Failure | None = None
+    partial_failures: tuple[Failure, ...] = ()
+    usage: Usage | None = None
+    seconds: float | None = None  # real length, where the vendor reports it
+    resolution: str | None = None
+    aspect_ratio: str | None = None
+    seed: int | None = None
+    fps: int | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One generation. `asked` is what the client wanted, `request` what the model can do of it (adapters read this).
+
+    Times are aware UTC. `upstream_model` is the vendor's name for the model; `settings` are the channel's free
+    adapter options; `facts` what earlier answers of the vendor left for later calls.
+    """
+
+    id: str
+    key_id: str
+    model: str
+    asked: Request
+    request: Request
+    status: JobStatus = JobStatus.QUEUED
+    stage: Stage = Stage.WAITING
+    progress: int = 0
+    adapter: str = ""
+    channel_id: str = ""
+    credential_id: str = ""
+    upstream_model: str = ""
+    upstream_id: str | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+    outputs: tuple[Output, ...] = ()
+    failure: Failure | None = None
+    partial_failures: tuple[Failure, ...] = ()
+    usage: Usage | None = None
+    notices: tuple[Notice, ...] = ()
+    seconds: float | None = None  # effective length, once known
+    resolution: str | None = None
+    aspect_ratio: str | None = None
+    seed: int | None = None
+    fps: int | None = None
+    remixed_from: str | None = None
+    number: int = 0  # the row's number; some clients want an integer id
+    created_at: datetime
+    updated_at: datetime
+    deadline_at: datetime
+    accepted_at: datetime | None = None
+    started_at: datetime | None = None  # first seen in progress
+    completed_at: datetime | None = None  # when it ended, either way
+    expires_at: datetime | None = None  # when the results may be gone
+    extra: Mapping[str, Json] = field(default_factory=dict)
+
+    @property
+    def op(self) -> str:
+        """`video` or `image`."""
+        return self.request.op
+
+
+def advance(job: Job, snapshot: Snapshot, now: datetime) -> Job:
+    """The job after one answer of its vendor.
+
+    A final job never changes. Status never goes back (a vendor that says "queued" after "running" is ignored), progress
+    never falls and stays below 100 until the end. Facts accumulate. A completion without any output is a failure.
+    """
+    if job.status.final:
+        return job
+    status = snapshot.status
+    if status is JobStatus.QUEUED and job.status is JobStatus.IN_PROGRESS:
+        status = JobStatus.IN_PROGRESS
+    failure = snapshot.failure
+    if status is JobStatus.COMPLETED and not snapshot.outputs:
+        status = JobStatus.FAILED
+        failure = (
+            failure or _first(snapshot.partial_failures) or Failure("no_output", "The vendor finished and returned no result.")
+        )
+    if status is JobStatus.FAILED and failure is None:
+        failure = Failure("generation_failed", "The vendor reported a failure and gave no reason.")
+    started = job.started_at
+    if started is None and status is not JobStatus.QUEUED:
+        started = now
+    changed = replace(
+        job,
+        status=status,
+        stage=Stage.ENDED if status.final else Stage.ACCEPTED,
+        progress=_progress(job, status, snapshot.progress),
+        upstream_id=snapshot.upstream_id or job.upstream_id,
+        facts={**job.facts, **snapshot.facts},
+        outputs=snapshot.outputs if status is JobStatus.COMPLETED else (),
+        failure=failure if status is JobStatus.FAILED else None,
+        partial_failures=snapshot.partial_failures,
+        usage=snapshot.usage or job.usage,
+        seconds=snapshot.seconds if snapshot.seconds is not None else job.seconds,
+        resolution=snapshot.resolution or job.resolution,
+        aspect_ratio=snapshot.aspect_ratio or job.aspect_ratio,
+        seed=snapshot.seed if snapshot.seed is not None else job.seed,
+        fps=snapshot.fps or job.fps,
+        accepted_at=job.accepted_at or now,
+        started_at=started,
+        completed_at=now if status.final else None,
+    )
+    return changed if changed == job else replace(changed, updated_at=now)
+
+
+def fail(job: Job, failure: Failure, now: datetime) -> Job:
+    """The job ended without its vendor's word: a deadline, an unknown outcome, a refusal everywhere."""
+    if job.status.final:
+        return job
+    return replace(job, status=JobStatus.FAILED, stage=Stage.ENDED, failure=failure, completed_at=now, updated_at=now)
+
+
+def _first(failures: tuple[Failure, ...]) -> Failure | None:
+    return failures[0] if failures else None
+
+
+def _progress(job: Job, status: JobStatus, reported: int | None) -> int:
+    if status is JobStatus.COMPLETED:
+        return 100
+    if status is JobStatus.FAILED:
+        return job.progress
+    return max(job.progress, min(reported or 0, 99))

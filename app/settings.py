@@ -1,0 +1,54 @@
+"""Every setting, from `FILMGATE_*` environment variables or a `.env` file; the README's table lists the same names."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What an operator can set. Unset values are read as the defaults below; secrets never appear in a repr."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="FILMGATE_", env_file=".env", env_file_encoding="utf-8", extra="ignore", env_ignore_empty=True
+    )
+
+    database_url: str = Field(default="", description="SQLite in the data folder, or `postgresql+asyncpg://…`")
+    data_dir: Path = Field(default=Path("data"), description="Folder for the database, the secret key and stored results")
+    admin_key: SecretStr | None = Field(default=None, description="Admin key; made at first start and printed once if unset")
+    secret_key: SecretStr | None = Field(
+        default=None, description="Encrypts credentials and signs links; several, separated by commas, newest first"
+    )
+    public_url: str = Field(default="", description="What clients see, e.g. https://gate.example.com; used in links")
+    storage_url: str = Field(default="", description="Where results are kept: `file:///…`; the data folder if unset")
+    allow_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Hosts and CIDRs that client-given URLs may reach although private, comma separated"
+    )
+    max_body_mb: int = Field(default=64, ge=1, description="Largest request body, in MiB")
+    link_hours: int = Field(default=24, ge=1, description="How long a result link of ours lives")
+    job_hours: float = Field(default=24, gt=0, description="Deadline of a video job, from its creation")
+    image_minutes: float = Field(default=30, gt=0, description="Deadline of an image job, from its creation")
+    drain_seconds: float = Field(default=60, ge=0, description="How long a shutdown waits for running requests")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["json", "text"] = "text"
+
+    @field_validator("allow_hosts", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("public_url", mode="after")
+    @classmethod
+    def _without_slash(cls, value: str) -> str:
+        return value.rstrip("/")
+
+    @property
+    def database(self) -> str:
+        """The database URL in force."""
+        return self.database_url or f"sqlite+aiosqlite:///{(self.data_dir / 'filmgate.db').absolute()}"
+
+    @property
+    def max_body(self) -> int:
+        """The largest request body, in bytes."""
+        return self.max_body_mb * 1024 * 1024
