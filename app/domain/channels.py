@@ -13,10 +13,14 @@ DEFAULT_GROUP = "default"
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What a channel shows to its upstream: named secret fields, in the clear only in memory."""
+    """What a channel shows to its upstream: named secret fields, in the clear only in memory.
+
+    A retired one is shown for the jobs that it made, and no longer for new ones.
+    """
 
     id: str
     fields: Mapping[str, Json] = field(repr=False)
+    retired: bool = False
 
     def text(self, name: str) -> str:
         """A field as text; empty when absent."""

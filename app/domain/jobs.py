@@ -1,6 +1,6 @@
 """A job: one image or video generation, from accept to outcome, and the only way in which it may change."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -43,6 +43,7 @@ class Output:
     data: bytes | None = field(default=None, repr=False)
     mime: str | None = None
     asset: str | None = None  # our own copy, as the asset store names it
+    part: str | None = None  # the part of a split job that made it
     width: int | None = None
     height: int | None = None
     revised_prompt: str | None = None
@@ -105,6 +106,7 @@ class Job:
 
     id: str
     key_id: str
+    parent_id: str | None = None  # set on the parts of an n > 1 job that its vendor makes one by one
     model: str
     asked: Request
     request: Request
@@ -116,6 +118,7 @@ class Job:
     credential_id: str = ""
     upstream_model: str = ""
     upstream_id: str | None = None
+    settings: Mapping[str, Json] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
     outputs: tuple[Output, ...] = ()
     failure: Failure | None = None
@@ -136,7 +139,6 @@ class Job:
     started_at: datetime | None = None  # first seen in progress
     completed_at: datetime | None = None  # when it ended, either way
     expires_at: datetime | None = None  # when the results may be gone
-    extra: Mapping[str, Json] = field(default_factory=dict)
 
     @property
     def op(self) -> str:
@@ -187,6 +189,59 @@ def advance(job: Job, snapshot: Snapshot, now: datetime) -> Job:
         completed_at=now if status.final else None,
     )
     return changed if changed == job else replace(changed, updated_at=now)
+
+
+def gather(parent: Job, parts: Sequence[Job], now: datetime) -> Job:
+    """A job that was split into several calls, after one of its parts changed.
+
+    It completes when all parts have ended and at least one brought a result; what the others lack is in
+    `partial_failures`. Progress is the mean of the parts.
+    """
+    if parent.status.final or not parts:
+        return parent
+    snapshot = Snapshot(status=JobStatus.IN_PROGRESS, progress=sum(part.progress for part in parts) // len(parts))
+    if all(part.status is JobStatus.QUEUED for part in parts):
+        snapshot = replace(snapshot, status=JobStatus.QUEUED)
+    if all(part.status.final for part in parts):
+        failures = tuple(failure for part in parts for failure in (part.failure, *part.partial_failures) if failure)
+        outputs = tuple(replace(output, part=part.id) for part in parts for output in part.outputs)
+        first = next((part for part in parts if part.status is JobStatus.COMPLETED), parts[0])
+        snapshot = Snapshot(
+            status=JobStatus.COMPLETED if outputs else JobStatus.FAILED,
+            outputs=outputs,
+            failure=None if outputs else _first(failures),
+            partial_failures=failures if outputs else (),
+            usage=total_usage(part.usage for part in parts),
+            seconds=first.seconds,
+            resolution=first.resolution,
+            aspect_ratio=first.aspect_ratio,
+            seed=first.seed,
+            fps=first.fps,
+        )
+    return advance(parent, snapshot, now)
+
+
+def total_usage(usages: Iterable[Usage | None]) -> Usage | None:
+    """The sum of what several calls used; a figure that nobody gave stays None."""
+    known = [usage for usage in usages if usage is not None]
+    if not known:
+        return None
+
+    def total(figures: list[float | None]) -> float | None:
+        given = [figure for figure in figures if figure is not None]
+        return sum(given) if given else None
+
+    def whole(figures: list[int | None]) -> int | None:
+        given = [figure for figure in figures if figure is not None]
+        return sum(given) if given else None
+
+    return Usage(
+        seconds=total([usage.seconds for usage in known]),
+        images=whole([usage.images for usage in known]),
+        input_tokens=whole([usage.input_tokens for usage in known]),
+        output_tokens=whole([usage.output_tokens for usage in known]),
+        total_tokens=whole([usage.total_tokens for usage in known]),
+    )
 
 
 def fail(job: Job, failure: Failure, now: datetime) -> Job:
