@@ -12,7 +12,7 @@ from typing import ClassVar, Literal, TypeAlias
 
 from app.domain.channels import Channel, Credential
 from app.domain.errors import Fault, UnknownStatus, UpstreamError, UpstreamMaybeSent, UpstreamRefused, UpstreamUnreadable
-from app.domain.jobs import Job, JobStatus, Output, Snapshot
+from app.domain.jobs import Failure, Job, JobStatus, Output, Snapshot, Usage
 from app.domain.json import Json, JsonObject
 
 
@@ -77,6 +77,21 @@ class Reply:
         return self.body[:limit].decode("utf-8", "replace")
 
 
+@dataclass(frozen=True, slots=True)
+class StreamEvent:
+    """One event of a streamed image create.
+
+    `partial` is a preview and `completed` a finished picture, both with an output; `failed` is a picture that the vendor
+    withheld (or, before any picture, the whole request); `end` carries what the vendor says at the end.
+    """
+
+    kind: Literal["partial", "completed", "failed", "end"]
+    index: int = 0
+    output: Output | None = None
+    failure: Failure | None = None
+    usage: Usage | None = None
+
+
 class Adapter:
     """One upstream's wire format.
 
@@ -109,6 +124,13 @@ class Adapter:
     def build_status(self, job: Job) -> Call:
         """The call that asks how the job is doing."""
         raise NotImplementedError
+
+    def reads_status(self, reply: Reply) -> bool:
+        """Whether this answer to a status call is for `parse_status`; by default every 2xx.
+
+        Some servers report a failed job with an error status and the job as the body.
+        """
+        return reply.ok
 
     def parse_status(self, job: Job, reply: Reply) -> "Snapshot | Call":
         """What a 2xx answer to the status call says; a Call means one more question, answered to `parse_result`."""
@@ -152,6 +174,10 @@ class Adapter:
 
     def build_stream(self, job: Job) -> Call | None:
         """The create call in its streaming form (`stream: true` images), or None where the vendor has none."""
+        return None
+
+    def parse_event(self, job: Job, event: JsonObject) -> StreamEvent | None:
+        """What one event of that stream says; None for events that mean nothing to us."""
         return None
 
 
