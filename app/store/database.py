@@ -1,0 +1,137 @@
+"""Opens the database: pools, transactions and the settings under which a commit is durable."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import unquote
+
+from sqlalchemy import URL, event, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+
+from app.store.sqlite import begin_immediately, connect
+
+BUSY_SECONDS = 30.0  # how long a SQLite writer waits for one in another process
+
+_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgres": "postgresql+asyncpg", "postgresql": "postgresql+asyncpg"}
+
+
+class Database:
+    """The one way to the database: `read()` for questions, `write()` for one transaction.
+
+    A task inside `write()` must not open a second `write()`: on SQLite there is one writer in a process, and it would wait
+    for itself.
+    """
+
+    def __init__(self, reader: AsyncEngine, writer: AsyncEngine) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    def open(cls, url: str) -> "Database":
+        """A database by its URL; connects when first used. The folder of a SQLite file is made if missing."""
+        target = async_url(url)
+        if target.get_backend_name() == "sqlite":
+            Path(target.database or "").parent.mkdir(parents=True, exist_ok=True)
+            return cls(_sqlite_reader(target), _sqlite_writer(target))
+        engine = _postgres(target)
+        return cls(engine.execution_options(isolation_level="AUTOCOMMIT"), engine)
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._writer.dialect.name
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for reading; each statement sees what is committed when it starts."""
+        async with self._reader.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """A connection in one transaction: durable when the block is left, undone when it raises."""
+        async with self._writer.begin() as connection:
+            yield connection
+
+    async def close(self) -> None:
+        """Closes every connection."""
+        await self._reader.dispose()
+        await self._writer.dispose()
+
+
+def async_url(url: str) -> URL:
+    """The URL with our drivers in it; also reads the forms that hosting services and libpq write.
+
+    Raises ValueError for another kind of database, and for SQLite in memory, which several connections cannot share.
+    """
+    target = make_url(url)
+    backend = target.get_backend_name()
+    driver = _DRIVERS.get(backend)
+    if driver is None:
+        raise ValueError(f"The database must be SQLite or PostgreSQL, not {backend}.")
+    target = target.set(drivername=driver)
+    if backend == "sqlite":
+        if target.database in (None, "", ":memory:"):
+            raise ValueError("A SQLite database must be a file.")
+        return target
+    return _without_libpq_words(target)
+
+
+def _without_libpq_words(target: URL) -> URL:
+    if target.host and unquote(target.host).startswith("/"):  # postgresql://%2Fvar%2Frun%2Fpostgresql/name
+        target = target.update_query_dict({"host": unquote(target.host)})  # wins over the host of the URL
+    mode = target.query.get("sslmode")
+    if mode is not None:
+        target = target.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
+    return target
+
+
+def _sqlite_reader(url: URL) -> AsyncEngine:
+    engine = _sqlite(url, pool_size=4, skip_autocommit_rollback=True)
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+        execute_pragmas(connection, "query_only = ON")
+
+    return engine
+
+
+def _sqlite_writer(url: URL) -> AsyncEngine:
+    engine = _sqlite(url, pool_size=1)
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+        execute_pragmas(connection, "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
+
+    begin_immediately(engine)
+    return engine
+
+
+def _sqlite(url: URL, **options: object) -> AsyncEngine:
+    return create_async_engine(url, max_overflow=0, pool_timeout=60, async_creator=lambda: connect(url, BUSY_SECONDS), **options)
+
+
+def _postgres(url: URL) -> AsyncEngine:
+    engine = create_async_engine(
+        url, pool_size=10, max_overflow=10, pool_timeout=30, pool_recycle=1800, skip_autocommit_rollback=True
+    )
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def refuse_closed(connection: DBAPIConnection, record: ConnectionPoolEntry, _: PoolProxiedConnection) -> None:
+        """After a restart of the server its old connections are known to be closed; finding out costs no round trip."""
+        driver = record.driver_connection
+        if driver is not None and driver.is_closed():
+            raise DisconnectionError("The server has closed this connection.")
+
+    return engine
+
+
+def execute_pragmas(connection: DBAPIConnection, *pragmas: str) -> None:
+    """Sets SQLite pragmas on a fresh connection."""
+    cursor = connection.cursor()
+    for pragma in pragmas:
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()

@@ -1,0 +1,85 @@
+"""What clients show to us. Only a hash is stored: who reads the database cannot use a key."""
+
+import hashlib
+
+from sqlalchemy import RowMapping, Select, bindparam, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.domain.channels import Key
+from app.store.revision import bump
+from app.store.tables import keys
+
+_PLAIN = ("id", "name", "hash", "hint", "expires_at", "strict", "enabled", "created_at")
+_INSERT = insert(keys)
+_ALL = select(keys).order_by(keys.c.number)
+_UPDATE = update(keys).where(keys.c.id == bindparam("which"))
+_DELETE = delete(keys).where(keys.c.id == bindparam("which"))
+_BY_ID = select(keys).where(keys.c.id == bindparam("which"))
+_BY_HASH = select(keys).where(keys.c.hash == bindparam("shown"))
+
+
+def hash_key(text: str) -> str:
+    """The stored form of a bearer text: SHA-256, in hex. Keys are long and random, so it needs no salt and no stretching."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+async def insert_one(connection: AsyncConnection, key: Key) -> None:
+    """Adds a key."""
+    await connection.execute(_INSERT, _row(key))
+    await bump(connection)
+
+
+async def get(connection: AsyncConnection, key_id: str) -> Key | None:
+    """The key with this id."""
+    return _key((await connection.execute(_BY_ID, {"which": key_id})).mappings().first())
+
+
+async def by_hash(connection: AsyncConnection, shown: str) -> Key | None:
+    """The key whose text has this hash."""
+    return _key((await connection.execute(_BY_HASH, {"shown": shown})).mappings().first())
+
+
+async def page(connection: AsyncConnection, *, before: str | None = None, limit: int = 100) -> list[Key]:
+    """At most `limit` keys, the newest first, older than the key `before`."""
+    query: Select[tuple[object, ...]] = select(keys).order_by(keys.c.number.desc()).limit(limit)
+    if before is not None:
+        query = query.where(keys.c.number < select(keys.c.number).where(keys.c.id == before).scalar_subquery())
+    return [key for row in (await connection.execute(query)).mappings() if (key := _key(row)) is not None]
+
+
+async def every(connection: AsyncConnection) -> list[Key]:
+    """All keys, the oldest first."""
+    rows = (await connection.execute(_ALL)).mappings()
+    return [key for row in rows if (key := _key(row)) is not None]
+
+
+async def update_one(connection: AsyncConnection, key: Key) -> bool:
+    """Replaces what is stored under the key's id; False when there is no such key."""
+    changed = await connection.execute(_UPDATE, {"which": key.id, **_row(key)})
+    await bump(connection)
+    return changed.rowcount == 1
+
+
+async def delete_one(connection: AsyncConnection, key_id: str) -> bool:
+    """Removes a key; its jobs stay for the operator. False when there is no such key."""
+    changed = await connection.execute(_DELETE, {"which": key_id})
+    await bump(connection)
+    return changed.rowcount == 1
+
+
+def _row(key: Key) -> dict[str, object]:
+    row = {name: getattr(key, name) for name in _PLAIN}
+    row["groups"] = sorted(key.groups)
+    row["models"] = None if key.models is None else sorted(key.models)
+    return row
+
+
+def _key(row: RowMapping | None) -> Key | None:
+    if row is None:
+        return None
+    models = row["models"]
+    return Key(
+        **{name: row[name] for name in _PLAIN},
+        groups=frozenset(row["groups"]),
+        models=None if models is None else frozenset(models),
+    )

@@ -1,0 +1,191 @@
+"""The tables, as the newest migration leaves them (a test compares the two)."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    literal_column,
+)
+
+from app.domain.jobs import JobStatus
+from app.store.types import DecimalText, ForeignText, JsonText, Moment, Number
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("number", Number, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("hash", Text, nullable=False, unique=True),
+    Column("hint", Text, nullable=False),
+    Column("groups", JsonText, nullable=False),
+    Column("models", JsonText),
+    Column("expires_at", Moment),
+    Column("strict", Boolean, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("created_at", Moment),
+    sqlite_autoincrement=True,
+)
+
+channels = Table(
+    "channels",
+    metadata,
+    Column("number", Number, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("adapter", Text, nullable=False),
+    Column("base_url", Text, nullable=False),
+    Column("models", JsonText, nullable=False),
+    Column("groups", JsonText, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("weight", Integer, nullable=False),
+    Column("price_ratio", DecimalText, nullable=False),
+    Column("prices", JsonText, nullable=False),
+    Column("set_fields", JsonText, nullable=False),
+    Column("drop_fields", JsonText, nullable=False),
+    Column("settings", JsonText, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("deleted", Boolean, nullable=False),
+    Column("created_at", Moment),
+    sqlite_autoincrement=True,
+)
+
+credentials = Table(
+    "credentials",
+    metadata,
+    Column("channel_id", Text, ForeignKey(channels.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("sealed", Text, nullable=False),
+    Column("retired", Boolean, nullable=False),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("number", Number, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("parent_id", Text, ForeignKey("jobs.id", ondelete="CASCADE")),
+    Column("key_id", Text, nullable=False),
+    Column("client_task_id", Text),
+    Column("op", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("progress", Integer, nullable=False),
+    Column("lease_owner", Text),
+    Column("leased_at", Moment),
+    Column("adapter", Text, nullable=False),
+    Column("channel_id", Text, nullable=False),
+    Column("credential_id", Text, nullable=False),
+    Column("upstream_model", Text, nullable=False),
+    Column("upstream_id", ForeignText),
+    Column("remixed_from", Text),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Column("deadline_at", Moment, nullable=False),
+    Column("accepted_at", Moment),
+    Column("started_at", Moment),
+    Column("completed_at", Moment),
+    Column("expires_at", Moment),
+    Column("asked", JsonText, nullable=False),
+    Column("request", JsonText, nullable=False),
+    Column("outputs", JsonText),
+    Column("failure", JsonText),
+    Column("partial_failures", JsonText),
+    Column("usage", JsonText),
+    Column("notices", JsonText),
+    Column("made", JsonText),  # length, resolution, ratio, seed and rate of the result
+    Column("settings", JsonText),
+    Column("facts", JsonText),
+    Column("route", JsonText),
+    sqlite_autoincrement=True,
+)
+
+# Literals, not parameters: only then do both databases see that the partial index answers the query.
+open_jobs = jobs.c.status.in_([literal_column(f"'{status}'") for status in JobStatus if not status.final])
+final_jobs = jobs.c.status.in_([literal_column(f"'{status}'") for status in JobStatus if status.final])
+
+Index("ix_jobs_open", jobs.c.lease_owner, sqlite_where=open_jobs, postgresql_where=open_jobs)
+Index("ix_jobs_of_key", jobs.c.key_id, jobs.c.op, jobs.c.created_at, jobs.c.id)
+Index("ix_jobs_by_time", jobs.c.created_at, jobs.c.id)
+
+_is_part = jobs.c.parent_id.is_not(None)
+Index("ix_jobs_parts", jobs.c.parent_id, sqlite_where=_is_part, postgresql_where=_is_part)
+
+named_by_client = jobs.c.client_task_id.is_not(None)
+Index(
+    "uq_jobs_client_task",
+    jobs.c.key_id,
+    jobs.c.client_task_id,
+    unique=True,
+    sqlite_where=named_by_client,
+    postgresql_where=named_by_client,
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("job_id", Text, ForeignKey(jobs.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("channel_id", Text, nullable=False),
+    Column("channel_name", Text, nullable=False),
+    Column("credential_id", Text, nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("ended_at", Moment),
+    Column("call", JsonText, nullable=False),
+    Column("status", Integer),
+    Column("reply", ForeignText),
+    Column("request_id", ForeignText),
+    Column("outcome", Text, nullable=False),
+    Column("detail", ForeignText),
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("pid", BigInteger, nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("beat_at", Moment, nullable=False),
+)
+
+settings = Table(
+    "settings",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+paces = Table(
+    "paces",
+    metadata,
+    Column("adapter", Text, primary_key=True),
+    Column("upstream_model", Text, primary_key=True),
+    Column("seconds", Double, nullable=False),
+    Column("count", Integer, nullable=False),
+)
+
+revision = Table(
+    "revision",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("value", BigInteger, nullable=False),
+)
