@@ -1,0 +1,1 @@
+"""All the waiting: choosing a channel, sending, polling, fetching media, streaming results."""

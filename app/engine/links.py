@@ -1,0 +1,89 @@
+"""Signed, expiring links to files of ours: whoever holds one needs no key."""
+
+import hashlib
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from itsdangerous import BadData, URLSafeSerializer
+
+from app.domain.errors import NotFound
+
+Kind = Literal["result", "upload"]
+
+_LETTERS: dict[Kind, str] = {"result": "r", "upload": "u"}
+_KINDS: dict[str, Kind] = {letter: kind for kind, letter in _LETTERS.items()}
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
+_TOKEN_LIMIT = 1_000  # characters
+_STEPS = 24  # expiry is rounded up to a 24th of the lifetime, so that asking twice gives the same link
+
+
+@dataclass(frozen=True, slots=True)
+class LinkTarget:
+    """What a link leads to: output `index` of the job `id`, or the stored upload `id`."""
+
+    kind: Kind
+    id: str
+    index: int = 0
+
+
+class Links:
+    """Makes and reads links.
+
+    `secrets` are newest first: the first signs, all verify. `lifetime` is in seconds. `public_url` may be empty: then
+    results are linked under the base that the client used, and uploads cannot be linked at all.
+    """
+
+    def __init__(self, secrets: Sequence[str], public_url: str, lifetime: float, *, clock: Callable[[], float] = time.time) -> None:
+        if not secrets or not all(secrets):
+            raise ValueError("Links need a secret that is not empty.")
+        self.public_url = public_url.rstrip("/")
+        self._lifetime = lifetime
+        self._clock = clock
+        self._serializer = URLSafeSerializer(
+            list(reversed(secrets)),  # itsdangerous signs with the last
+            salt="filmgate.files",
+            signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
+        )
+
+    def result(self, job_id: str, index: int = 0, base: str = "") -> str:
+        """A link to one output of a job; `base` is what the client called us, used when there is no public URL."""
+        return self._url(LinkTarget("result", job_id, index), self.public_url or base.rstrip("/"))
+
+    def upload(self, asset: str) -> str:
+        """A link by which a vendor can fetch a stored upload; raises ValueError without a public URL."""
+        if not self.public_url:
+            raise ValueError("Without PUBLIC_URL no vendor can reach a file of ours.")
+        return self._url(LinkTarget("upload", asset), self.public_url)
+
+    def read(self, token: str) -> LinkTarget:
+        """What a token leads to; raises NotFound for a forged, damaged or expired one."""
+        if len(token) > _TOKEN_LIMIT:
+            raise _unknown()
+        try:
+            content: object = self._serializer.loads(token)
+        except BadData as error:
+            raise _unknown() from error
+        match content:
+            case [str(letter), str(name), int(index), int(expiry)] if letter in _KINDS and _ID.fullmatch(name) and index >= 0:
+                if expiry < self._clock():
+                    raise NotFound("This link has expired; ask for the job again to get a new one.", code="link_expired")
+                return LinkTarget(_KINDS[letter], name, index)
+            case _:
+                raise _unknown()
+
+    def _url(self, target: LinkTarget, base: str) -> str:
+        if _ID.fullmatch(target.id) is None:
+            raise ValueError(f"{target.id!r} cannot stand in a link.")
+        token = self._serializer.dumps([_LETTERS[target.kind], target.id, target.index, self._expiry()])
+        return f"{base}/files/{token if isinstance(token, str) else token.decode()}"
+
+    def _expiry(self) -> int:
+        step = max(1, int(self._lifetime // _STEPS))
+        return -(-int(self._clock() + self._lifetime) // step) * step
+
+
+def _unknown() -> NotFound:
+    return NotFound("There is no such file.")

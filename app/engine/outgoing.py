@@ -1,0 +1,125 @@
+"""Writes a `Call` down as an `httpx.Request`: JSON, multipart or raw bytes, and the URL byte for byte."""
+
+import secrets
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from functools import lru_cache
+from urllib.parse import quote, urlencode
+
+import httpx
+import orjson
+
+from app.adapters.base import Call, FilePart, FormField
+from app.engine.urls import is_absolute, raw_target
+
+PIECE = 256 * 1024  # bytes written at a time
+_ONE_WRITE = 1024 * 1024  # larger bodies go out in pieces, so that the loop can breathe
+
+
+class Unsendable(ValueError):
+    """The call cannot be put on the wire: a broken URL, a header with a line break, a value that JSON lacks."""
+
+
+class Pieces(httpx.AsyncByteStream):
+    """A body made of parts that are sent without being joined; it can be read again."""
+
+    def __init__(self, parts: Sequence[bytes]) -> None:
+        self._parts = parts
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for part in self._parts:
+            if len(part) <= PIECE:
+                yield part
+                continue
+            for start in range(0, len(part), PIECE):
+                yield part[start : start + PIECE]
+
+
+def request_of(base_url: str, call: Call, connect_timeout: float) -> httpx.Request:
+    """The call as a request for a transport; raises Unsendable.
+
+    `call.path` stands alone when it is a whole URL. The extension `target` holds path and query as the adapter wrote them,
+    because links with signatures break when they are encoded anew.
+    """
+    url, target = _address(base_url, call)
+    headers = dict(call.headers)
+    given = {name.lower() for name in headers}
+    parts, content_type = _body(call)
+    if content_type and "content-type" not in given:
+        headers["Content-Type"] = content_type
+    if "host" not in given:
+        headers["Host"] = url.netloc.decode("ascii")
+    _check(headers)
+    if parts or call.method in ("POST", "PUT"):
+        headers["Content-Length"] = str(sum(map(len, parts)))
+    extensions: dict[str, object] = {"timeout": {"connect": connect_timeout}, "target": target}
+    # a ready stream and ready headers: httpx would otherwise spend several times longer on working them out
+    return httpx.Request(call.method, url, headers=headers, stream=_stream(parts), extensions=extensions)
+
+
+def _stream(parts: Sequence[bytes]) -> httpx.AsyncByteStream:
+    if len(parts) > 1 or (parts and len(parts[0]) > _ONE_WRITE):
+        return Pieces(parts)
+    return httpx.ByteStream(parts[0] if parts else b"")
+
+
+def _address(base_url: str, call: Call) -> tuple[httpx.URL, bytes]:
+    text = call.path if is_absolute(call.path) else base_url.rstrip("/") + call.path
+    if call.query:
+        text += ("&" if "?" in text else "?") + urlencode(list(call.query), quote_via=quote, safe="")
+    return _parsed(text)
+
+
+@lru_cache(maxsize=512)
+def _parsed(text: str) -> tuple[httpx.URL, bytes]:
+    try:
+        url = httpx.URL(text)
+    except (httpx.InvalidURL, ValueError) as error:
+        raise Unsendable("its URL is not valid") from error
+    if not url.host:
+        raise Unsendable("its URL has no host")
+    target = raw_target(text)
+    clean = target.isascii() and target.isprintable() and " " not in target
+    return url, target.encode() if clean else url.raw_path
+
+
+def _body(call: Call) -> tuple[Sequence[bytes], str | None]:
+    if call.json is not None:
+        try:
+            return (orjson.dumps(call.json, default=_plain),), "application/json"
+        except TypeError as error:
+            raise Unsendable(f"its body is not JSON ({error})") from error
+    if call.form is not None:
+        boundary = secrets.token_hex(16)
+        return tuple(_multipart(call.form, boundary)), f"multipart/form-data; boundary={boundary}"
+    return ((call.raw,), None) if call.raw is not None else ((), None)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Sequence):
+        return list(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _multipart(form: Sequence[FormField], boundary: str) -> Iterator[bytes]:
+    for name, value in form:
+        head = f'--{boundary}\r\nContent-Disposition: form-data; name="{_quoted(name)}"'
+        if isinstance(value, FilePart):
+            kind = value.content_type.replace("\r", "").replace("\n", "")
+            yield f'{head}; filename="{_quoted(value.filename)}"\r\nContent-Type: {kind}\r\n\r\n'.encode()
+            yield value.data
+            yield b"\r\n"
+        else:
+            yield f"{head}\r\n\r\n{value}\r\n".encode()
+    yield f"--{boundary}--\r\n".encode()
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\r", "%0D").replace("\n", "%0A").replace('"', "%22")
+
+
+def _check(headers: Mapping[str, str]) -> None:
+    for name, value in headers.items():
+        if not (name.isascii() and value.isascii() and name.isprintable() and value.isprintable()):
+            raise Unsendable(f"the header {name!r} has a character that headers lack")
