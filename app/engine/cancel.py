@@ -1,0 +1,49 @@
+"""Cancels a job where its vendor can."""
+
+from dataclasses import dataclass
+
+from app.adapters.registry import adapters
+from app.domain.errors import InvalidRequest, UpstreamError
+from app.domain.jobs import Failure, Job, Stage, fail
+from app.engine.configuration import Configuration
+from app.engine.credentials import Credentials
+from app.engine.poll import Poller
+from app.engine.records import Now, Recorder
+from app.engine.transport import Transport
+
+CANCELLED = Failure("cancelled", "The job was cancelled by its owner.")
+
+
+@dataclass(frozen=True, slots=True)
+class Canceller:
+    """Asks the vendor first; the job only ends here when the vendor has let go of it."""
+
+    recorder: Recorder
+    transport: Transport
+    configuration: Configuration
+    credentials: Credentials
+    poller: Poller
+    now: Now
+
+    async def cancel(self, job: Job) -> Job:
+        """The cancelled job; InvalidRequest `cannot_cancel` when its vendor refuses or has no such thing."""
+        refusal = InvalidRequest("This job can no longer be cancelled at its vendor.", code="cannot_cancel", param="id")
+        channel = self.configuration.channel(job.channel_id)
+        if channel is None or job.stage is not Stage.ACCEPTED:
+            raise refusal
+        adapter = adapters()[job.adapter]
+        call = adapter.build_cancel(job)
+        if call is None:
+            raise refusal
+        credential = self.credentials.of(channel, job.credential_id)
+        try:
+            reply = await self.transport.send(channel.base_url, adapter.authorize(call, credential, self.now()))
+        except UpstreamError as error:
+            raise refusal from error
+        if not reply.ok:
+            raise refusal from adapter.parse_error(job, reply)
+        recorded = await self.recorder.take(fail(job, CANCELLED, self.now()))
+        if recorded is None:
+            raise InvalidRequest("This job has already ended.", code="already_finished", param="id")
+        self.poller.forget(job.id)
+        return recorded

@@ -1,0 +1,118 @@
+"""Keys and channels in memory: authentication and routing never ask the database.
+
+Every write to them bumps one counter in the database; each process looks at it once a second and reloads when it moved, so
+that a change reaches every worker and machine within two seconds (CONTRACT §4).
+"""
+
+import asyncio
+import hmac
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.adapters.registry import adapters, catalogue
+from app.domain.channels import Channel, Key
+from app.domain.requests import Operation
+from app.domain.routing import Served
+from app.store import channels as channel_store
+from app.store import keys as key_store
+from app.store import revision
+from app.store import settings as setting_store
+from app.store.database import Database
+from app.store.keys import hash_key
+from app.store.secrets import Vault
+
+ADMIN_KEY_SETTING = "admin_key_hash"
+_INTERVAL = 1.0  # seconds between two looks at the counter
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    revision: int = -1
+    keys: Mapping[str, Key] = field(default_factory=dict)  # by hash
+    channels: Mapping[str, Channel] = field(default_factory=dict)  # by id, deleted ones too while jobs need them
+    admin_hash: str = ""
+
+
+class Configuration:
+    """What this process knows of keys and channels."""
+
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self._database = database
+        self._vault = vault
+        self._state = _State()
+
+    async def refresh(self) -> None:
+        """Reloads if something changed since the last look."""
+        async with self._database.read() as connection:
+            current = await revision.current(connection)
+            if current == self._state.revision:
+                return
+            self._state = _State(
+                revision=current,
+                keys={key.hash: key for key in await key_store.every(connection)},
+                channels={channel.id: channel for channel in await channel_store.every(connection, self._vault)},
+                admin_hash=await setting_store.get(connection, ADMIN_KEY_SETTING) or "",
+            )
+
+    async def watch(self) -> None:
+        """Refreshes for ever; a database that is away for a while only delays news."""
+        while True:
+            await asyncio.sleep(_INTERVAL)
+            try:
+                await self.refresh()
+            except (SQLAlchemyError, OSError) as error:
+                _log.warning("configuration could not be refreshed: %s", error)
+
+    def key(self, text: str) -> Key | None:
+        """The key that a client showed, if we know it."""
+        return self._state.keys.get(hash_key(text))
+
+    def key_by_id(self, key_id: str) -> Key | None:
+        """A key by its id."""
+        return next((key for key in self._state.keys.values() if key.id == key_id), None)
+
+    def is_admin(self, text: str) -> bool:
+        """Whether this is the admin key; an unset admin key matches nothing."""
+        return bool(self._state.admin_hash) and hmac.compare_digest(hash_key(text), self._state.admin_hash)
+
+    def channel(self, channel_id: str) -> Channel | None:
+        """A channel by its id, deleted ones included while a job still needs them."""
+        return self._state.channels.get(channel_id)
+
+    def channels(self) -> Iterable[Channel]:
+        """Every channel."""
+        return self._state.channels.values()
+
+
+def serves(channel: Channel, model: str, op: Operation) -> Served | None:
+    """How this channel serves a public model name, or None.
+
+    `"*"` leaves out what the vendor itself has retired, but only at the vendor's own address: a relay or a self-hosted
+    server may well serve it.
+    """
+    models, adapter = catalogue(channel.adapter), adapters()[channel.adapter]
+    if channel.models == "*":
+        card = models.find(model)
+        if card is not None and not (card.retired and channel.base_url == adapter.base_url("")):
+            return Served(card.upstream, card)
+        return Served(model, models.open_card(op), named=False) if adapter.open_catalogue else None
+    upstream = channel.models.get(model)
+    if upstream is None:
+        return None
+    card = models.find(upstream)
+    if card is not None:
+        return Served(card.upstream, card)
+    return Served(upstream, models.find(model) or models.open_card(op))
+
+
+def public_names(channel: Channel) -> Iterable[str]:
+    """The model names that this channel is listed with."""
+    if channel.models != "*":
+        return channel.models
+    own = channel.base_url == adapters()[channel.adapter].base_url("")
+    cards = catalogue(channel.adapter).cards
+    return [name for card in cards if not (card.retired and own) for name in (card.name, *card.aliases)]

@@ -1,0 +1,110 @@
+"""Runs a request up to the point of sending and shows what would be sent; fetches, sends and stores nothing."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from app.adapters.registry import adapters
+from app.domain.channels import Credential
+from app.domain.errors import InvalidRequest
+from app.domain.jobs import Job
+from app.domain.json import Json
+from app.domain.money import Quote, price_from_json, quote
+from app.domain.requests import Notice, Request
+from app.engine.calls import overridden, shown
+from app.engine.gateway import Gateway, Wish
+from app.engine.media import prepare
+from app.engine.plan import Plan, Planned, RouteStep
+from app.engine.redaction import secrets_of
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What CONTRACT §4 promises of `POST /admin/explain`; `call` is redacted."""
+
+    request: Request
+    fitted: Request
+    notices: tuple[Notice, ...]
+    route: tuple[RouteStep, ...]
+    call: Mapping[str, Json]
+    price: Quote
+
+
+async def explain(gateway: Gateway, wish: Wish, channel: str | None = None) -> Explanation:
+    """What this wish would become, on its first channel or on the one named by id or name.
+
+    Raises the very errors that the client would get.
+    """
+    plan = gateway.plan(wish)
+    choice = _choice(plan, channel)
+    adapter = adapters()[choice.channel.adapter]
+    job = await _job(gateway, wish, choice)
+    call = overridden(adapter.build_request(job), choice.channel)
+    credential = gateway.submitter.desk.credentials.next(choice.channel)
+    authorised = adapter.authorize(call, credential, gateway.now())
+    picture = shown(authorised, choice.channel.base_url)
+    return Explanation(wish.request, choice.request, choice.notices, plan.route, _plain(picture, credential), _price(choice))
+
+
+def _choice(plan: Plan, channel: str | None) -> Planned:
+    if channel is None:
+        return plan.choices[0]
+    for choice in plan.choices:
+        if channel in (choice.channel.id, choice.channel.name):
+            return choice
+    raise InvalidRequest(f"The channel {channel!r} cannot serve this request.", param="channel")
+
+
+async def _job(gateway: Gateway, wish: Wish, choice: Planned) -> Job:
+    now = gateway.now()
+    desk = replace(gateway.submitter.desk.media, dry_run=True)
+    request = await prepare(choice.request, choice.served.card.capabilities.inputs, wish.uploads, desk)
+    return Job(
+        id="task_explained",
+        key_id=wish.key.id,
+        model=wish.request.model,
+        asked=wish.request,
+        request=request,
+        adapter=choice.channel.adapter,
+        channel_id=choice.channel.id,
+        upstream_model=choice.served.upstream_model,
+        settings=choice.channel.settings,
+        created_at=now,
+        updated_at=now,
+        deadline_at=now,
+    )
+
+
+def _plain(value: Json, credential: Credential) -> Mapping[str, Json]:
+    """The call with marks in place of bytes, and `<token>` in place of secrets."""
+    walked = _walk(value, secrets_of(credential))
+    return walked if isinstance(walked, Mapping) else {}
+
+
+def _walk(value: Json, secrets: Sequence[str]) -> Json:
+    if isinstance(value, str):
+        return _text(value, secrets)
+    if isinstance(value, Mapping):
+        return {name: _walk(item, secrets) for name, item in value.items()}
+    if isinstance(value, Sequence):
+        return [_walk(item, secrets) for item in value]
+    return value
+
+
+_MARK = base64.b64encode(b"<bytes of URL>").decode()
+
+
+def _text(text: str, secrets: Sequence[str]) -> str:
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, "<token>")
+    head, comma, encoded = text.rpartition(",")
+    if encoded == _MARK and (not comma or head.startswith("data:")):
+        return "<bytes of URL>"
+    return text
+
+
+def _price(choice: Planned) -> Quote:
+    own = choice.channel.prices.get(choice.request.model)
+    price = price_from_json(own) if own is not None else choice.served.card.price
+    return quote(choice.request, price, choice.channel.price_ratio)

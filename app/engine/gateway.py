@@ -1,0 +1,167 @@
+"""What the gateway can do for a caller: the one object that endpoints, console and command line talk to."""
+
+import asyncio
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Literal
+
+from app.domain.channels import Key
+from app.domain.errors import InvalidRequest, NotFound, ShuttingDown
+from app.domain.jobs import Job
+from app.domain.requests import Notice, Request
+from app.engine.assets import Assets
+from app.engine.cancel import Canceller
+from app.engine.configuration import Configuration
+from app.engine.exchange import Listener
+from app.engine.leases import Leases
+from app.engine.links import Links
+from app.engine.paces import Paces
+from app.engine.plan import Plan, make_plan
+from app.engine.poll import Poller
+from app.engine.records import AlreadyMade, Now, Recorder
+from app.engine.results import Results
+from app.engine.submission import Order
+from app.engine.submit import Submitter
+from app.engine.watching import Watching
+from app.settings import Settings
+from app.store import jobs as job_store
+from app.store.database import Database
+from app.store.secrets import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A normalised request of a client, with what came beside it."""
+
+    key: Key
+    request: Request
+    notices: tuple[Notice, ...] = ()
+    uploads: Mapping[str, bytes] = field(default_factory=dict)
+    strict: bool = False
+    remixed_from: str | None = None
+    listener: Listener | None = None  # hears each picture as it is finished
+
+
+@dataclass(slots=True)
+class Gateway:
+    """Everything, wired; built by `app.wiring`. One per process."""
+
+    settings: Settings
+    database: Database
+    vault: Vault
+    configuration: Configuration
+    recorder: Recorder
+    submitter: Submitter
+    poller: Poller
+    leases: Leases
+    results: Results
+    canceller: Canceller
+    assets: Assets
+    links: Links
+    paces: Paces
+    watching: Watching
+    now: Now
+    rng: random.Random
+    _running: set[asyncio.Task[Job]] = field(default_factory=set)
+    _draining: bool = False
+
+    @property
+    def draining(self) -> bool:
+        """Whether this process is going away."""
+        return self._draining
+
+    def plan(self, wish: Wish) -> Plan:
+        """Who may serve this wish and as what; sends, fetches and stores nothing."""
+        strict = wish.strict or wish.key.strict
+        return make_plan(wish.request, wish.notices, wish.key, self.configuration.channels(), self.rng, strict=strict)
+
+    async def create(self, wish: Wish) -> Job:
+        """Has a vendor accept the wish. A client that leaves meanwhile changes nothing.
+
+        Raises what `Gateway.plan` and `Submitter.submit` raise.
+        """
+        if self._draining:
+            raise ShuttingDown("This gateway is shutting down; another one will take the request.", retry_after=5)
+        known = await self._already_made(wish)
+        if known is not None:
+            return known
+        order = Order(
+            key=wish.key,
+            asked=wish.request,
+            plan=self.plan(wish),
+            uploads=wish.uploads,
+            lifetime=self._lifetime(wish.request),
+            remixed_from=wish.remixed_from,
+            listener=wish.listener,
+        )
+        task = asyncio.create_task(self.submitter.submit(order))
+        self._running.add(task)
+        task.add_done_callback(self._finished)
+        try:
+            return await asyncio.shield(task)
+        except AlreadyMade:
+            # another request with the same name was faster
+            return await self._already_made(wish) or await self.create(wish)
+
+    async def create_and_wait(self, wish: Wish) -> Job:
+        """`create`, then waits for the outcome: for clients that want the pictures in the answer."""
+        job = await self.create(wish)
+        while not job.status.final:
+            changed = await self.watching.changed(job.id, patience=5.0)
+            job = changed or await self.job(job.id, wish.key.id)
+        return job
+
+    async def job(self, job_id: str, key_id: str | None) -> Job:
+        """A key's own job (any job when the key is None); another key's does not exist."""
+        async with self.database.read() as connection:
+            job = await job_store.get(connection, job_id, key_id=key_id)
+        if job is None:
+            raise NotFound(f"No task with the id {job_id!r} exists.", code="task_not_exist", param="id")
+        return job
+
+    async def page(self, key_id: str, op: str, *, limit: int, order: Literal["asc", "desc"], after: str | None) -> Sequence[Job]:
+        """One page of a key's own jobs, newest first unless `order` is "asc"; `after` is the last id of the page before."""
+        async with self.database.read() as connection:
+            return await job_store.page(connection, key_id=key_id, op=op, limit=limit, order=order, after=after)
+
+    async def delete(self, job_id: str, key_id: str) -> None:
+        """Removes a job and its files; an unfinished one is first cancelled at its vendor (InvalidRequest where it cannot be)."""
+        job = await self.job(job_id, key_id)
+        if not job.status.final:
+            job = await self.cancel(job)
+        async with self.database.write() as connection:
+            if not await job_store.delete_one(connection, job_id, key_id):
+                raise NotFound(f"No task with the id {job_id!r} exists.", code="task_not_exist", param="id")
+        for output in job.outputs:
+            if output.asset is not None:
+                await self.assets.delete(output.asset)
+
+    async def cancel(self, job: Job) -> Job:
+        """Cancels an unfinished job at its vendor and ends it; InvalidRequest when it has ended or cannot be cancelled."""
+        if job.status.final:
+            raise InvalidRequest("This job has already ended.", code="already_finished", param="id")
+        return await self.canceller.cancel(job)
+
+    async def drain(self) -> None:
+        """Takes no new work and waits until nothing that was sent is unanswered."""
+        self._draining = True
+        if self._running:
+            await asyncio.wait(self._running, timeout=self.settings.drain_seconds)
+
+    async def _already_made(self, wish: Wish) -> Job | None:
+        if wish.request.client_task_id is None:
+            return None
+        async with self.database.read() as connection:
+            return await job_store.by_client_task(connection, wish.key.id, wish.request.client_task_id)
+
+    def _lifetime(self, request: Request) -> timedelta:
+        if request.op == "video":
+            return timedelta(hours=self.settings.job_hours)
+        return timedelta(minutes=self.settings.image_minutes)
+
+    def _finished(self, task: asyncio.Task[Job]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # the client may be gone; the outcome is in the job

@@ -1,0 +1,95 @@
+"""The heartbeat of this process, and the takeover of jobs whose process is dead."""
+
+import asyncio
+import logging
+import os
+import socket
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.domain.jobs import Job
+from app.engine.paces import Paces
+from app.engine.poll import Poller, after_takeover
+from app.engine.records import Now, Recorder
+from app.store import leases as lease_store
+from app.store import workers as worker_store
+from app.store.database import Database
+
+_BEAT = 5.0  # seconds
+_STALE = timedelta(seconds=20)  # a process that was silent this long is dead; with the beat, takeover comes within 30 s
+_BATCH = 500
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Leases:
+    """Keeps this process's lease fresh and picks up what dead ones left."""
+
+    database: Database
+    recorder: Recorder
+    poller: Poller
+    paces: Paces
+    now: Now
+    started_at: datetime
+
+    async def start(self) -> None:
+        """Announces this process; on the same machine, dead predecessors are recognised at once."""
+        async with self.database.write() as connection:
+            await worker_store.forget_dead(connection, self._me(), _alive)
+        await self.beat()
+
+    async def run(self) -> None:
+        """Beats for ever; a database that is away for a while only delays it."""
+        while True:
+            await asyncio.sleep(_BEAT)
+            try:
+                await self.beat()
+            except (SQLAlchemyError, OSError) as error:
+                _log.warning("heartbeat failed: %s", error)
+
+    async def beat(self) -> None:
+        """One heartbeat: renew, take over, save what was learned."""
+        async with self.database.write() as connection:
+            await worker_store.beat(connection, self._me())
+        await self._take_over()
+        await self.paces.save(self.database)
+
+    async def stop(self) -> None:
+        """Gives all leases back, so that others go on at once."""
+        async with self.database.write() as connection:
+            await lease_store.release(connection, self.recorder.worker)
+            await worker_store.forget(connection, self.recorder.worker)
+
+    def _me(self) -> worker_store.Worker:
+        return worker_store.Worker(self.recorder.worker, socket.gethostname(), os.getpid(), self.started_at, self.now())
+
+    async def _take_over(self) -> None:
+        while True:
+            async with self.database.write() as connection:
+                jobs = await lease_store.claim(
+                    connection, worker=self.recorder.worker, now=self.now(), stale_before=self.now() - _STALE, limit=_BATCH
+                )
+            for job in jobs:
+                await self._adopt(job)
+            if len(jobs) < _BATCH:
+                return
+
+    async def _adopt(self, job: Job) -> None:
+        adopted = after_takeover(job, self.now)
+        if adopted is job:
+            self.poller.add(job)
+            return
+        _log.warning("job %s: %s", job.id, adopted.failure.message if adopted.failure else "ended")
+        await self.recorder.record(adopted)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

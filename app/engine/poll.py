@@ -1,0 +1,263 @@
+"""Asks vendors how their jobs are doing: one heap of due times, a bounded number of questions per channel at once.
+
+The job table is the truth. A job is polled by the process that holds its lease; a lease is as fresh as its holder's
+heartbeat, so that a dead process's jobs are found by one statement and taken over.
+"""
+
+import asyncio
+import heapq
+import itertools
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.adapters.base import Adapter, Call, Reply
+from app.adapters.registry import adapters
+from app.domain.channels import Channel
+from app.domain.errors import UnknownStatus, UpstreamError, UpstreamUnreadable
+from app.domain.jobs import Failure, Job, JobStatus, Snapshot, Stage, advance, fail
+from app.domain.pacing import poll_interval
+from app.domain.retry import GONE_LIMIT, after_poll
+from app.engine.configuration import Configuration
+from app.engine.credentials import Credentials
+from app.engine.records import Now, Recorder
+from app.engine.transport import Transport
+
+_LANE = 32  # questions to one channel at the same time
+_QUESTIONS = 4  # "one more question" in a row before an adapter is taken to be confused
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Tracked:
+    """A job being polled, with what its last polls were like."""
+
+    job: Job
+    failures: int = 0
+    gone: int = 0
+    lookups: int = 0
+    unsaved: bool = False  # what is known of the job could not be written yet
+
+
+@dataclass(slots=True)
+class _Lane:
+    """The questions that wait for one channel; a hung vendor fills only its own."""
+
+    waiting: deque[str] = field(default_factory=deque)
+    running: int = 0
+
+
+@dataclass(slots=True)
+class Poller:
+    """Polls the open jobs of this process until they end. `seconds` is a monotonic clock."""
+
+    recorder: Recorder
+    transport: Transport
+    configuration: Configuration
+    credentials: Credentials
+    now: Now
+    seconds: Callable[[], float]
+    _jobs: dict[str, _Tracked] = field(default_factory=dict)
+    _heap: list[tuple[float, int, str]] = field(default_factory=list)
+    _order: "itertools.count[int]" = field(default_factory=itertools.count)
+    _lanes: dict[str, _Lane] = field(default_factory=dict)
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _asking: set[asyncio.Task[None]] = field(default_factory=set)
+    _stopping: bool = False
+
+    def add(self, job: Job, *, unsaved: bool = False) -> None:
+        """Starts (or goes on) polling an open job. Jobs that only gather parts are never asked about.
+
+        `unsaved` jobs, whose news could not be written when it came, are written first.
+        """
+        if self._stopping or not job.channel_id or (job.status.final and not unsaved):
+            return
+        self._jobs[job.id] = _Tracked(job, unsaved=unsaved)
+        self._schedule(job.id, 0.0 if job.stage is Stage.SENDING else self._interval(job))
+
+    def hurry(self, job_id: str) -> None:
+        """Asks about this job now (a vendor's callback hints at news)."""
+        if job_id in self._jobs:
+            self._schedule(job_id, 0.0)
+
+    def forget(self, job_id: str) -> None:
+        """Stops polling a job that ended otherwise."""
+        self._jobs.pop(job_id, None)
+
+    def open_jobs(self) -> int:
+        """How many jobs this process is polling."""
+        return len(self._jobs)
+
+    async def run(self) -> None:
+        """Wakes when the next job is due; returns when cancelled."""
+        while True:
+            self._wake.clear()
+            now = self.seconds()
+            while self._heap and self._heap[0][0] <= now:
+                self._enqueue(heapq.heappop(self._heap)[2])
+            pause = self._heap[0][0] - now if self._heap else None
+            try:
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    async def drain(self) -> None:
+        """Takes no more questions and waits for those that are out."""
+        self._stopping = True
+        self._heap.clear()
+        for lane in self._lanes.values():
+            lane.waiting.clear()
+        if self._asking:
+            await asyncio.wait(self._asking)
+
+    def _schedule(self, job_id: str, delay: float) -> None:
+        if not self._stopping:
+            heapq.heappush(self._heap, (self.seconds() + delay, next(self._order), job_id))
+            self._wake.set()
+
+    def _interval(self, job: Job) -> float:
+        age = (self.now() - (job.accepted_at or job.created_at)).total_seconds()
+        return poll_interval(max(age, 0.0), self.recorder.paces.of(job))
+
+    def _enqueue(self, job_id: str) -> None:
+        tracked = self._jobs.get(job_id)
+        if tracked is not None:
+            lane = self._lanes.setdefault(tracked.job.channel_id, _Lane())
+            lane.waiting.append(job_id)
+            self._pump(lane)
+
+    def _pump(self, lane: _Lane) -> None:
+        while lane.waiting and lane.running < _LANE:
+            lane.running += 1
+            task = asyncio.create_task(self._turn(lane.waiting.popleft(), lane))
+            self._asking.add(task)
+            task.add_done_callback(self._asking.discard)
+
+    async def _turn(self, job_id: str, lane: _Lane) -> None:
+        tracked = self._jobs.get(job_id)
+        delay = 10.0
+        try:
+            if tracked is not None:
+                delay = await self._poll(tracked)
+        except (SQLAlchemyError, OSError) as error:
+            _log.warning("job %s: the database is away: %s", job_id, error)
+        except Exception:  # noqa: BLE001  # the engine's loop: a bug in one adapter must not stop the polling of others
+            _log.exception("job %s: polling failed unexpectedly", job_id)
+        finally:
+            lane.running -= 1
+            if job_id in self._jobs:
+                self._schedule(job_id, delay)
+            self._pump(lane)
+
+    async def _poll(self, tracked: _Tracked) -> float:
+        """Asks once and writes what is new; returns the seconds to the next question."""
+        job = tracked.job
+        if tracked.unsaved:
+            await self._write(tracked, job)
+            return self._interval(job)
+        channel = self.configuration.channel(job.channel_id)
+        if channel is None:
+            _log.error("job %s: its channel %s is gone from the database", job.id, job.channel_id)
+            await self._expire(tracked)
+            return 10.0
+        try:
+            snapshot = await self._ask(replace(job, settings=channel.settings), channel)
+        except UnknownStatus as error:
+            _log.warning("job %s: %s", job.id, error.message)
+            tracked.failures, tracked.gone = 0, 0
+        except UpstreamError as error:
+            return await self._trouble(tracked, error)
+        else:
+            tracked.failures, tracked.gone = 0, 0
+            if snapshot is None:
+                return await self._not_found(tracked)
+            await self._write(tracked, advance(tracked.job, snapshot, self.now()))
+        await self._expire(tracked)
+        return self._interval(tracked.job)
+
+    async def _ask(self, job: Job, channel: Channel) -> Snapshot | None:
+        adapter = adapters()[job.adapter]
+        if job.stage is Stage.SENDING:
+            return await self._look_up(job, channel, adapter)
+        reply = await self._send(job, channel, adapter, adapter.build_status(job))
+        if not adapter.reads_status(reply):
+            raise adapter.parse_error(job, reply)
+        answer = adapter.parse_status(job, reply)
+        for _ in range(_QUESTIONS):
+            if isinstance(answer, Snapshot):
+                return answer
+            reply = await self._send(job, channel, adapter, answer)
+            if not reply.ok:
+                raise adapter.parse_error(job, reply)
+            answer = adapter.parse_result(job, reply)
+        raise UpstreamUnreadable("The adapter keeps asking further questions.")
+
+    async def _look_up(self, job: Job, channel: Channel, adapter: Adapter) -> Snapshot | None:
+        call = adapter.build_lookup(job)
+        if call is None:
+            return None
+        reply = await self._send(job, channel, adapter, call)
+        if not reply.ok:
+            raise adapter.parse_error(job, reply)
+        return adapter.parse_lookup(job, reply)
+
+    async def _send(self, job: Job, channel: Channel, adapter: Adapter, call: Call) -> Reply:
+        credential = self.credentials.of(channel, job.credential_id)
+        return await self.transport.send(channel.base_url, adapter.authorize(call, credential, self.now()))
+
+    async def _trouble(self, tracked: _Tracked, error: UpstreamError) -> float:
+        """A poll that brought no news never ends a job, save when the vendor says three times that it has none."""
+        after = after_poll(error, tracked.failures, tracked.gone, self._interval(tracked.job))
+        if tracked.failures == 0:
+            _log.warning("job %s: poll failed (%s), going on", tracked.job.id, error.message)
+        tracked.failures, tracked.gone = tracked.failures + 1, after.gone
+        if after.gone >= GONE_LIMIT:
+            lost = Failure("upstream_job_lost", "The vendor no longer knows this job.", error.upstream_code)
+            await self._write(tracked, fail(tracked.job, lost, self.now()))
+        await self._expire(tracked)
+        return after.delay
+
+    async def _not_found(self, tracked: _Tracked) -> float:
+        """A create without an answer that the vendor does not have: it was never accepted, or is not visible yet."""
+        tracked.lookups += 1
+        if tracked.lookups >= GONE_LIMIT or adapters()[tracked.job.adapter].build_lookup(tracked.job) is None:
+            await self._write(tracked, fail(tracked.job, UNKNOWN, self.now()))
+        return 5.0
+
+    async def _expire(self, tracked: _Tracked) -> None:
+        """Ends a job whose deadline has passed; it was asked about one last time."""
+        job = tracked.job
+        if not job.status.final and self.now() >= job.deadline_at:
+            late = Failure("deadline_exceeded", "The job did not end before its deadline.")
+            await self._write(tracked, fail(job, late, self.now()))
+
+    async def _write(self, tracked: _Tracked, job: Job) -> None:
+        """Writes a changed job; stops polling it when it ended or somebody else has it."""
+        if job == tracked.job and not tracked.unsaved:
+            return
+        recorded = await self.recorder.record(job)
+        tracked.unsaved = False
+        if recorded is None or recorded.status.final:
+            self.forget(job.id)
+        if recorded is not None:
+            tracked.job = recorded
+
+
+UNKNOWN = Failure(
+    "upstream_outcome_unknown",
+    "The vendor's answer to the create was lost; the job may exist there. It was not sent again.",
+)
+INTERRUPTED = Failure("interrupted", "The gateway stopped before anything was sent to a vendor; nothing was made.")
+
+
+def after_takeover(job: Job, now: Now) -> Job:
+    """What a job of a dead process is: interrupted before anything left, or still to be asked about."""
+    if job.status is JobStatus.QUEUED and job.stage is Stage.WAITING:
+        return fail(job, INTERRUPTED, now())
+    if job.stage is Stage.SENDING and adapters()[job.adapter].build_lookup(job) is None:
+        return fail(job, UNKNOWN, now())
+    return job

@@ -1,0 +1,150 @@
+"""Wires a gateway without any HTTP around it: for the application, the command line and tests."""
+
+import asyncio
+import random
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import httpx
+
+from app.engine.aiohttp_transport import AiohttpTransport
+from app.engine.assets import FolderAssets
+from app.engine.cancel import Canceller
+from app.engine.configuration import Configuration
+from app.engine.content_source import Sources
+from app.engine.credentials import Credentials
+from app.engine.fetch import Fetcher
+from app.engine.gateway import Gateway
+from app.engine.guard import Guard
+from app.engine.leases import Leases
+from app.engine.links import Links
+from app.engine.media import MediaDesk
+from app.engine.paces import Paces
+from app.engine.poll import Poller
+from app.engine.records import Recorder
+from app.engine.results import Results
+from app.engine.secret import secrets_of
+from app.engine.submission import Desk
+from app.engine.submit import Submitter
+from app.engine.transport import Transport
+from app.engine.watching import Watching
+from app.sandbox.service import SandboxTransport
+from app.settings import Settings
+from app.store.database import Database
+from app.store.migrate import migrate
+from app.store.secrets import Vault
+
+
+def _utc() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What tests replace: the way to vendors, the clocks and the dice."""
+
+    upstream: httpx.AsyncBaseTransport | None = None
+    now: Callable[[], datetime] = _utc
+    seconds: Callable[[], float] = time.monotonic
+    rng: random.Random | None = None
+
+
+@asynccontextmanager
+async def running_gateway(settings: Settings, outside: Outside | None = None) -> AsyncIterator[Gateway]:
+    """A gateway that polls and beats; leaving drains it and gives its leases back."""
+    await migrate(settings.database)
+    async with idle_gateway(settings, outside) as gateway:
+        await gateway.paces.load(gateway.database)
+        await gateway.leases.start()
+        loops = [
+            asyncio.create_task(loop, name=name)
+            for name, loop in (
+                ("poll", gateway.poller.run()),
+                ("leases", gateway.leases.run()),
+                ("configuration", gateway.configuration.watch()),
+            )
+        ]
+        try:
+            yield gateway
+        finally:
+            await _stop(gateway, loops)
+
+
+@asynccontextmanager
+async def idle_gateway(settings: Settings, outside: Outside | None = None) -> AsyncIterator[Gateway]:
+    """A gateway on a migrated database that can plan, explain and ask vendors, and runs no jobs: for the command line."""
+    outside = outside or Outside()
+    database = Database.open(settings.database)
+    transport = _transport(settings, outside)
+    gateway = _wired(settings, outside, database, transport)
+    try:
+        await gateway.configuration.refresh()
+        yield gateway
+    finally:
+        await gateway.submitter.desk.media.fetcher.aclose()
+        await transport.aclose()
+        await database.close()
+
+
+async def _stop(gateway: Gateway, loops: list[asyncio.Task[None]]) -> None:
+    """Nothing new, then everything that was sent gets its answer, then the leases go back."""
+    await gateway.drain()
+    await gateway.poller.drain()
+    for loop in loops:
+        loop.cancel()
+    for loop in loops:
+        with suppress(asyncio.CancelledError):
+            await loop
+    await gateway.paces.save(gateway.database)
+    await gateway.leases.stop()
+
+
+def _transport(settings: Settings, outside: Outside) -> Transport:
+    sandbox = SandboxTransport(settings.data_dir / "sandbox", now=outside.now)
+    return Transport(outside.upstream or AiohttpTransport(), {"sandbox": sandbox})
+
+
+def _wired(settings: Settings, outside: Outside, database: Database, transport: Transport) -> Gateway:
+    keys = secrets_of(settings)
+    vault = Vault(keys)
+    configuration, credentials = Configuration(database, vault), Credentials()
+    assets = FolderAssets(_storage(settings))
+    links = Links(keys, settings.public_url, settings.link_hours * 3600.0)
+    paces, watching = Paces(), Watching()
+    fetcher = Fetcher(Guard(settings.allow_hosts))
+    recorder = Recorder(database, assets, paces, watching, outside.now, worker=f"worker_{secrets.token_hex(8)}")
+    poller = Poller(recorder, transport, configuration, credentials, outside.now, outside.seconds)
+    media = MediaDesk(fetcher, links, assets)
+    return Gateway(
+        settings=settings,
+        database=database,
+        vault=vault,
+        configuration=configuration,
+        recorder=recorder,
+        submitter=Submitter(Desk(recorder, transport, media, credentials, poller, outside.now)),
+        poller=poller,
+        leases=Leases(database, recorder, poller, paces, outside.now, outside.now()),
+        results=Results(database, Sources(transport, fetcher, assets, outside.now), configuration, credentials),
+        canceller=Canceller(recorder, transport, configuration, credentials, poller, outside.now),
+        assets=assets,
+        links=links,
+        paces=paces,
+        watching=watching,
+        now=outside.now,
+        rng=outside.rng or random.SystemRandom(),
+    )
+
+
+def _storage(settings: Settings) -> Path:
+    if not settings.storage_url:
+        return settings.data_dir / "files"
+    parts = urlsplit(settings.storage_url)
+    if parts.scheme != "file":
+        raise ValueError(f"STORAGE_URL must be a file:/// URL, not {parts.scheme}://")
+    return Path(unquote(parts.path))
