@@ -56,9 +56,25 @@ class Outside:
 
 
 @asynccontextmanager
+async def idle_gateway(settings: Settings, outside: Outside | None = None) -> AsyncIterator[Gateway]:
+    """A gateway on a migrated database that neither polls nor beats: for commands that only look or configure."""
+    outside = outside or Outside()
+    await migrate(settings.database)
+    database = Database.open(settings.database)
+    transport = _transport(settings, outside)
+    gateway = _wired(settings, outside, database, transport)
+    try:
+        await gateway.configuration.refresh()
+        yield gateway
+    finally:
+        await gateway.submitter.desk.media.fetcher.aclose()
+        await transport.aclose()
+        await database.close()
+
+
+@asynccontextmanager
 async def running_gateway(settings: Settings, outside: Outside | None = None) -> AsyncIterator[Gateway]:
     """A gateway that polls and beats; leaving drains it and gives its leases back."""
-    await migrate(settings.database)
     async with idle_gateway(settings, outside) as gateway:
         await gateway.paces.load(gateway.database)
         await gateway.leases.start()
@@ -74,22 +90,6 @@ async def running_gateway(settings: Settings, outside: Outside | None = None) ->
             yield gateway
         finally:
             await _stop(gateway, loops)
-
-
-@asynccontextmanager
-async def idle_gateway(settings: Settings, outside: Outside | None = None) -> AsyncIterator[Gateway]:
-    """A gateway on a migrated database that can plan, explain and ask vendors, and runs no jobs: for the command line."""
-    outside = outside or Outside()
-    database = Database.open(settings.database)
-    transport = _transport(settings, outside)
-    gateway = _wired(settings, outside, database, transport)
-    try:
-        await gateway.configuration.refresh()
-        yield gateway
-    finally:
-        await gateway.submitter.desk.media.fetcher.aclose()
-        await transport.aclose()
-        await database.close()
 
 
 async def _stop(gateway: Gateway, loops: list[asyncio.Task[None]]) -> None:

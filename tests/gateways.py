@@ -73,7 +73,7 @@ async def gateway_on(
 ) -> AsyncIterator[tuple[Gateway, Vendor]]:
     """A running gateway whose only way out is the scripted vendor."""
     vendor = Vendor(script)
-    settings = Settings(data_dir=folder, database_url=database_url, secret_key="tests", _env_file=None)  # type: ignore[call-arg,arg-type]
+    settings = Settings(data_dir=folder, database_url=database_url, secret_key="tests", _env_file=None)
     async with running_gateway(settings, Outside(upstream=vendor, **outside)) as gateway:
         async with gateway.database.write() as connection:
             for channel in channels:

@@ -2,7 +2,7 @@
 
 from app.adapters._ark_errors import failure_of
 from app.adapters._fields import decoded, items, number, table, text, web_link, whole
-from app.adapters.base import Reply
+from app.adapters.base import Reply, StreamEvent
 from app.domain.capabilities import ModelCard
 from app.domain.errors import UpstreamUnreadable
 from app.domain.jobs import Failure, JobStatus, Output, Snapshot, Usage
@@ -52,6 +52,20 @@ def image_snapshot(request: ImageRequest, reply: Reply) -> Snapshot:
         partial_failures=failures if outputs else (),
         usage=_image_usage(answer, len(outputs)),
     )
+
+
+def image_event(request: ImageRequest, event: JsonObject) -> StreamEvent | None:
+    """One event of an image stream. Previews are left out: the vendor says that they are not to be delivered."""
+    kind = text(event.get("type")) or ""
+    if kind.endswith(".partial_succeeded"):
+        output = _picture(event, request)
+        return None if output is None else StreamEvent("completed", whole(event.get("image_index")) or 0, output)
+    if event.get("error"):
+        return StreamEvent("failed", whole(event.get("image_index")) or 0, failure=failure_of(event["error"]))
+    if kind.endswith(".completed"):
+        made = whole(table(event.get("usage")).get("generated_images"))
+        return StreamEvent("end", usage=_image_usage(event, made or 0))
+    return None
 
 
 def _videos(task: JsonObject, content: JsonObject, pixels: tuple[int, int] | None) -> tuple[Output, ...]:

@@ -8,14 +8,15 @@ from urllib.parse import quote
 
 from app.adapters._ark_bodies import honours, image_body, video_body
 from app.adapters._ark_errors import error_of
-from app.adapters._ark_replies import image_snapshot, task_snapshot
+from app.adapters._ark_replies import image_event, image_snapshot, task_snapshot
 from app.adapters._fields import text
-from app.adapters.base import Adapter, Call, Reply, status_of
+from app.adapters.base import Adapter, Call, Reply, StreamEvent, status_of
 from app.adapters.registry import catalogue
 from app.domain.capabilities import ModelCard
 from app.domain.channels import Channel
 from app.domain.errors import UpstreamError, UpstreamUnreadable
 from app.domain.jobs import Job, JobStatus, Snapshot
+from app.domain.json import JsonObject
 from app.domain.requests import ImageRequest
 
 _TASKS = "/contents/generations/tasks"
@@ -65,6 +66,9 @@ class Ark(Adapter):
             return None
         call = self.build_request(job)
         return replace(call, json={**(call.json or {}), "stream": True}, headers={"Accept": "text/event-stream"})
+
+    def parse_event(self, job: Job, event: JsonObject) -> StreamEvent | None:
+        return image_event(job.request, event) if isinstance(job.request, ImageRequest) else None
 
     def parse_submit(self, job: Job, reply: Reply) -> Snapshot:
         if isinstance(job.request, ImageRequest):

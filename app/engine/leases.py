@@ -6,6 +6,7 @@ import os
 import socket
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -63,7 +64,7 @@ class Leases:
             await worker_store.forget(connection, self.recorder.worker)
 
     def _me(self) -> worker_store.Worker:
-        return worker_store.Worker(self.recorder.worker, socket.gethostname(), os.getpid(), self.started_at, self.now())
+        return worker_store.Worker(self.recorder.worker, _host(), os.getpid(), self.started_at, self.now())
 
     async def _take_over(self) -> None:
         while True:
@@ -83,6 +84,15 @@ class Leases:
             return
         _log.warning("job %s: %s", job.id, adopted.failure.message if adopted.failure else "ended")
         await self.recorder.record(adopted)
+
+
+def _host() -> str:
+    """This machine, so that a process id means one process: two machines may well have the same name."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        boot = ""
+    return f"{socket.gethostname()} {boot}".strip()
 
 
 def _alive(pid: int) -> bool:

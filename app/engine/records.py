@@ -66,13 +66,18 @@ class Recorder:
                 await job_store.insert(connection, part, owner=self.worker, route=_route_json(route))
         return stored
 
-    async def next_attempt(self, job: Job, ended: Attempt | None, attempt: Attempt) -> None:
-        """Commits that a (further) channel is about to be asked, and how the one before ended."""
+    async def next_attempt(self, job: Job, ended: Attempt | None, attempt: Attempt) -> bool:
+        """Commits that a (further) channel is about to be asked, and how the one before ended.
+
+        False: somebody else ended the job meanwhile (a cancel, a takeover), and nothing may be sent.
+        """
         async with self.database.write() as connection:
             if ended is not None:
                 await attempt_store.finish(connection, ended)
-            await job_store.record(connection, job, owner=self.worker)
+            if not await job_store.record(connection, job, owner=self.worker):
+                return False
             await attempt_store.insert_one(connection, attempt)
+        return True
 
     async def take(self, job: Job) -> Job | None:
         """`record` whoever holds the lease: for what a job's owner decides (a cancel)."""

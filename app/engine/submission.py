@@ -132,7 +132,8 @@ class Submission:
             job = await desk.recorder.begin(job, attempt, self._order.plan.route)
         else:
             ended = _ended(self._attempt, desk.now(), error=error) if self._attempt else None
-            await desk.recorder.next_attempt(job, ended, attempt)
+            if not await desk.recorder.next_attempt(job, ended, attempt):
+                return await desk.recorder.job(job.id) or job
         self._attempt, self._job, self._stored = attempt, job, True
         heard = Heard(self._order.listener, self._first_index)
         reply, snapshot = await exchange(desk.transport, channel, credential, job, call, heard, desk.now())

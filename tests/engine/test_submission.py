@@ -19,7 +19,7 @@ from app.domain.errors import (
     UpstreamNeverSent,
     UpstreamRefused,
 )
-from app.domain.jobs import JobStatus, Stage
+from app.domain.jobs import Failure, JobStatus, Stage, fail
 from app.engine.gateway import Gateway
 from app.store import attempts as attempt_store
 from app.store import jobs as job_store
@@ -168,7 +168,7 @@ async def test_nobody_reachable_is_told_as_such(tmp_path: Path) -> None:
 async def test_an_adapter_that_stumbles_leaves_no_job_behind_open(tmp_path: Path) -> None:
     class Odd(httpx.Response):
         @property
-        def status_code(self) -> int:  # type: ignore[override]
+        def status_code(self) -> int:
             raise RuntimeError("a bug")
 
         @status_code.setter
@@ -296,3 +296,19 @@ async def test_a_split_job_whose_calls_were_all_refused_is_an_error(tmp_path: Pa
     assert caught.value.code == "content_policy_violation"
     assert (parent.status, parent.failure and parent.failure.code) == (JobStatus.FAILED, "content_policy_violation")
     assert vendor.creates() == 2
+
+
+async def test_a_job_that_somebody_ended_between_two_channels_goes_nowhere_else(tmp_path: Path) -> None:
+    gateways: list[Gateway] = []
+
+    async def refuse_and_cancel(request: httpx.Request) -> Answer:
+        (job,) = await stored(gateways[0])
+        await gateways[0].recorder.take(fail(job, Failure("cancelled", "x"), job.created_at))
+        return httpx.ConnectError("refused")
+
+    channels = (CHANNEL, another("backup", priority=-1))
+    async with gateway_on(tmp_path, refuse_and_cancel, channels=channels) as (gateway, vendor):
+        gateways.append(gateway)
+        job = await gateway.create(wish(video()))
+    assert (job.status, job.failure and job.failure.code) == (JobStatus.FAILED, "cancelled")
+    assert vendor.creates("backup") == 0

@@ -1,0 +1,65 @@
+"""Jobs as operators look at them: of all keys, with everything that is known."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.domain.channels import Channel
+from app.domain.errors import NotFound
+from app.domain.jobs import Job, JobStatus
+from app.domain.json import Json
+from app.engine.configuration import Configuration
+from app.engine.job_views import job_line, job_view
+from app.store import attempts as attempt_store
+from app.store import jobs as job_store
+from app.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """Which jobs to list; None means all. `channel` is an id or a name."""
+
+    status: JobStatus | None = None
+    key_id: str | None = None
+    channel: str | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobDesk:
+    """Reads jobs; changes nothing."""
+
+    database: Database
+    configuration: Configuration
+
+    async def page(self, wanted: JobFilter, *, before: str | None, limit: int) -> Sequence[dict[str, Json]]:
+        """At most `limit` jobs, parts of jobs included, the newest first, older than the job `before`."""
+        async with self.database.read() as connection:
+            found = await job_store.admin_page(
+                connection,
+                status=wanted.status,
+                key_id=wanted.key_id,
+                channel=None if wanted.channel is None else self._channel_id(wanted.channel),
+                model=wanted.model,
+                before=before,
+                limit=limit,
+            )
+        return [job_line(job, self._channel(job)) for job in found]
+
+    async def one(self, job_id: str) -> dict[str, Json]:
+        """One job with its route, attempts and parts; raises NotFound."""
+        async with self.database.read() as connection:
+            job = await job_store.get(connection, job_id) if job_id.isprintable() else None
+            if job is None:
+                raise NotFound(f"There is no job {job_id!r}.", param="id")
+            parts = await job_store.children(connection, job.id)
+            route = await job_store.route_of(connection, job.id)
+            attempts = await attempt_store.of_job(connection, job.id)
+        return job_view(job, self._channel(job), parts, route, attempts)
+
+    def _channel(self, job: Job) -> Channel | None:
+        return self.configuration.channel(job.channel_id)
+
+    def _channel_id(self, name_or_id: str) -> str:
+        """The id of the channel with this name, of one that still exists where several had it."""
+        named = [channel for channel in self.configuration.channels() if channel.name == name_or_id]
+        return min(named, key=lambda channel: channel.deleted).id if named else name_or_id

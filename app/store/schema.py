@@ -1,0 +1,35 @@
+"""Whether a database has the tables that this version of the program works with."""
+
+from enum import Enum, auto
+
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from app.store.database import Database
+from app.store.migrate import folder
+
+
+class Schema(Enum):
+    """What state the tables are in."""
+
+    CURRENT = auto()
+    MISSING = auto()  # none at all
+    OLDER = auto()  # a migration is waiting
+    NEWER = auto()  # a newer version of the program was here
+
+
+async def schema_of(database: Database) -> Schema:
+    """The state of the tables; changes nothing."""
+    async with database.read() as connection:
+        found = await connection.run_sync(_revision)
+    if found is None:
+        return Schema.MISSING
+    scripts = ScriptDirectory(str(folder()))
+    if found == scripts.get_current_head():
+        return Schema.CURRENT
+    return Schema.OLDER if found in {script.revision for script in scripts.walk_revisions()} else Schema.NEWER
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
