@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from app.domain.json import Json
@@ -146,6 +146,9 @@ class Job:
         return self.request.op
 
 
+RESULT_LIFE = timedelta(hours=24)  # how long most vendors keep a result's link alive (vendors' pages, read 2026-11-20)
+
+
 def advance(job: Job, snapshot: Snapshot, now: datetime) -> Job:
     """The job after one answer of its vendor.
 
@@ -187,6 +190,7 @@ def advance(job: Job, snapshot: Snapshot, now: datetime) -> Job:
         accepted_at=job.accepted_at or now,
         started_at=started,
         completed_at=now if status.final else None,
+        expires_at=now + RESULT_LIFE if status is JobStatus.COMPLETED else None,
     )
     return changed if changed == job else replace(changed, updated_at=now)
 

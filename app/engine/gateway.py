@@ -75,7 +75,14 @@ class Gateway:
     def plan(self, wish: Wish) -> Plan:
         """Who may serve this wish and as what; sends, fetches and stores nothing."""
         strict = wish.strict or wish.key.strict
-        return make_plan(wish.request, wish.notices, wish.key, self.configuration.channels(), self.rng, strict=strict)
+        return make_plan(
+            wish.request,
+            (*wish.notices, *_uncalled(wish.request)),
+            wish.key,
+            self.configuration.channels(),
+            self.rng,
+            strict=strict,
+        )
 
     async def create(self, wish: Wish) -> Job:
         """Has a vendor accept the wish. A client that leaves meanwhile changes nothing.
@@ -165,3 +172,10 @@ class Gateway:
         self._running.discard(task)
         if not task.cancelled():
             task.exception()  # the client may be gone; the outcome is in the job
+
+
+def _uncalled(request: Request) -> tuple[Notice, ...]:
+    """Nothing calls back yet, and a client that counts on it must hear so."""
+    if request.callback_url is None:
+        return ()
+    return (Notice("dropped:callback_url", "callback_url", request.callback_url, None),)

@@ -40,6 +40,9 @@ class _Tracked:
     gone: int = 0
     lookups: int = 0
     unsaved: bool = False  # what is known of the job could not be written yet
+    ticket: int = -1  # the only entry of the heap that still counts
+    busy: bool = False  # a question is waiting or out
+    hurried: bool = False  # ask again at once when it is answered
 
 
 @dataclass(slots=True)
@@ -61,7 +64,7 @@ class Poller:
     now: Now
     seconds: Callable[[], float]
     _jobs: dict[str, _Tracked] = field(default_factory=dict)
-    _heap: list[tuple[float, int, str]] = field(default_factory=list)
+    _heap: list[tuple[float, int, str]] = field(default_factory=list)  # (due, ticket, job id)
     _order: "itertools.count[int]" = field(default_factory=itertools.count)
     _lanes: dict[str, _Lane] = field(default_factory=dict)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -80,7 +83,12 @@ class Poller:
 
     def hurry(self, job_id: str) -> None:
         """Asks about this job now (a vendor's callback hints at news)."""
-        if job_id in self._jobs:
+        tracked = self._jobs.get(job_id)
+        if tracked is None:
+            return
+        if tracked.busy:
+            tracked.hurried = True
+        else:
             self._schedule(job_id, 0.0)
 
     def forget(self, job_id: str) -> None:
@@ -97,7 +105,8 @@ class Poller:
             self._wake.clear()
             now = self.seconds()
             while self._heap and self._heap[0][0] <= now:
-                self._enqueue(heapq.heappop(self._heap)[2])
+                _, ticket, job_id = heapq.heappop(self._heap)
+                self._enqueue(job_id, ticket)
             pause = self._heap[0][0] - now if self._heap else None
             try:
                 async with asyncio.timeout(pause):
@@ -115,17 +124,20 @@ class Poller:
             await asyncio.wait(self._asking)
 
     def _schedule(self, job_id: str, delay: float) -> None:
-        if not self._stopping:
-            heapq.heappush(self._heap, (self.seconds() + delay, next(self._order), job_id))
+        tracked = self._jobs.get(job_id)
+        if tracked is not None and not self._stopping:
+            tracked.ticket = next(self._order)
+            heapq.heappush(self._heap, (self.seconds() + delay, tracked.ticket, job_id))
             self._wake.set()
 
     def _interval(self, job: Job) -> float:
         age = (self.now() - (job.accepted_at or job.created_at)).total_seconds()
         return poll_interval(max(age, 0.0), self.recorder.paces.of(job))
 
-    def _enqueue(self, job_id: str) -> None:
+    def _enqueue(self, job_id: str, ticket: int) -> None:
         tracked = self._jobs.get(job_id)
-        if tracked is not None:
+        if tracked is not None and tracked.ticket == ticket and not tracked.busy:
+            tracked.busy = True
             lane = self._lanes.setdefault(tracked.job.channel_id, _Lane())
             lane.waiting.append(job_id)
             self._pump(lane)
@@ -149,8 +161,9 @@ class Poller:
             _log.exception("job %s: polling failed unexpectedly", job_id)
         finally:
             lane.running -= 1
-            if job_id in self._jobs:
-                self._schedule(job_id, delay)
+            if tracked is not None:
+                self._schedule(job_id, 0.0 if tracked.hurried else delay)
+                tracked.busy = tracked.hurried = False
             self._pump(lane)
 
     async def _poll(self, tracked: _Tracked) -> float:

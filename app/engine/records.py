@@ -134,8 +134,9 @@ class Recorder:
         """Inline bytes of a result become an asset; the bytes stay on the value for whoever answers now."""
         if not any(output.data is not None and output.asset is None for output in job.outputs):
             return job
-        outputs = [await self._keep(job.id, output) for output in job.outputs]
-        return replace(job, outputs=tuple(outputs))
+        outputs = tuple([await self._keep(job.id, output) for output in job.outputs])
+        ours = all(output.asset is not None for output in outputs)
+        return replace(job, outputs=outputs, expires_at=None if ours else job.expires_at)
 
     async def _keep(self, job_id: str, output: Output) -> Output:
         if output.data is None or output.asset is not None:

@@ -237,3 +237,27 @@ async def test_the_pace_of_a_model_is_learned_and_kept(tmp_path: Path) -> None:
     assert abs(after - 10) < abs(before - 10)
     async with gateway_on(tmp_path, polls(), now=clock) as (gateway, _):
         assert gateway.paces.of(job) == after
+
+
+async def test_hurrying_never_asks_twice_at_once_and_leaves_one_rhythm(tmp_path: Path) -> None:
+    asking = most = asked = 0
+
+    async def script(request: httpx.Request) -> Answer:
+        nonlocal asking, most, asked
+        if request.method == "POST":
+            return answer(ACCEPTED)
+        asking, asked = asking + 1, asked + 1
+        most = max(most, asking)
+        await asyncio.sleep(0.005)
+        asking -= 1
+        return answer({"id": "up-1", "status": "in_progress"})
+
+    async with gateway_on(tmp_path, script) as (gateway, _):
+        job = await gateway.create(wish(video()))
+        for _ in range(50):
+            gateway.poller.hurry(job.id)
+        await until(lambda: asked >= 2)
+        gateway.poller.hurry(job.id)
+        await until(lambda: asked >= 3)
+    assert most == 1
+    assert asked < 10
