@@ -208,7 +208,7 @@ def error_by_status(
     text = message or f"The vendor answered with HTTP {reply.status}."
     if fault is None:
         fault = _FAULTS.get(reply.status)
-    if fault is None and 400 <= reply.status < 500:
+    if fault is None and 400 <= reply.status < 500 and reply.status != 408:  # a proxy says 408 of whom it waited for, too
         fault = Fault.REQUEST
     if fault is None and (not_accepted or (reply.status == 503 and isinstance(reply.json, Mapping))):
         fault = Fault.OVERLOADED
