@@ -25,6 +25,7 @@ from app.engine.guard import Guard
 from app.engine.leases import Leases
 from app.engine.links import Links
 from app.engine.media import MediaDesk
+from app.engine.origins import Origins
 from app.engine.paces import Paces
 from app.engine.poll import Poller
 from app.engine.records import Recorder
@@ -121,19 +122,22 @@ def _wired(settings: Settings, outside: Outside, database: Database, transport: 
     recorder = Recorder(database, assets, paces, watching, outside.now, worker=f"worker_{secrets.token_hex(8)}")
     poller = Poller(recorder, transport, configuration, credentials, outside.now, outside.seconds)
     media = MediaDesk(fetcher, links, assets)
+    results = Results(database, Sources(transport, fetcher, assets, outside.now), links, configuration, credentials)
+    origins = Origins(database, results, links.public_url)
     return Gateway(
         settings=settings,
         database=database,
         vault=vault,
         configuration=configuration,
         recorder=recorder,
-        submitter=Submitter(Desk(recorder, transport, media, credentials, poller, outside.now)),
+        submitter=Submitter(Desk(recorder, transport, media, origins, credentials, poller, outside.now)),
         poller=poller,
         leases=Leases(database, recorder, poller, paces, outside.now, outside.now()),
-        results=Results(database, Sources(transport, fetcher, assets, outside.now), configuration, credentials),
+        results=results,
         canceller=Canceller(recorder, transport, configuration, credentials, poller, outside.now),
         assets=assets,
         links=links,
+        origins=origins,
         paces=paces,
         watching=watching,
         now=outside.now,

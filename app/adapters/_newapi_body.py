@@ -119,7 +119,7 @@ def _content_item(item: Media) -> Json:
 
 
 def _by_id(item: Media) -> bool:
-    return item.type is MediaType.VIDEO and item.form is Form.VERBATIM and "://" not in item.src
+    return item.type is MediaType.VIDEO and item.form in (Form.VERBATIM, Form.TASK) and "://" not in item.src
 
 
 def _identifier(item: Media) -> str:

@@ -7,7 +7,7 @@ from app.adapters._fields import items, link, table
 from app.adapters.base import FilePart, FormField
 from app.domain.errors import InputRefused
 from app.domain.json import Json, JsonObject
-from app.domain.media import Media
+from app.domain.media import Form, Media
 
 _EXTENSIONS = {"jpeg": "jpg", "quicktime": "mov", "mpeg": "mp3", "svg+xml": "svg", "octet-stream": "bin"}
 
@@ -89,10 +89,9 @@ def _text_parts(name: str, value: Json) -> Iterable[tuple[str, str]]:
 
 def linked(media: Media) -> str:
     """The medium as one string; raises InputRefused for an id, which means nothing in the place of a link."""
-    if media.data is None and media.scheme in ("file", "task"):
-        message = (
-            f"This upstream takes no {media.scheme} ids for a {media.role.value.replace('_', ' ')}; give a URL or the file itself."
-        )
+    kind = "task" if media.form is Form.TASK else media.scheme
+    if media.data is None and kind in ("file", "task"):
+        message = f"This upstream takes no {kind} ids for a {media.role.value.replace('_', ' ')}; give a URL or the file itself."
         raise InputRefused(message, param=media.param, code="unsupported_input")
     return link(media)
 

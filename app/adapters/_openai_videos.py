@@ -54,7 +54,7 @@ def video_path(job: Job, ending: str = "") -> str:
 def source_id(request: VideoRequest) -> str | None:
     """The vendor's id of the video that is to be changed, where the client named one by id."""
     source = request.first(Role.SOURCE_VIDEO)
-    if source is None or source.form is not Form.VERBATIM or "://" in source.src:
+    if source is None or source.form not in (Form.VERBATIM, Form.TASK) or "://" in source.src:
         return None
     return source.src.removeprefix("task:")
 

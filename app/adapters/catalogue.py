@@ -8,6 +8,8 @@
     [model."public name"]                  a model: the keys below, plus
       profile = "name"                     the profile(s) that it starts from
       upstream = "…"                       the vendor's name, if it differs
+      by_mode = { t2v = "…" }              the vendor's name per mode, where it has several
+      by_variant = true                    an umbrella name: the client's `model_name` says which model it is
       aliases = ["…"]                      further public names
       retired = 2026-09-24, successor = "…", note = "…", docs = "…"
     [open.video]  [open.image]             what to assume of names that the file lacks
@@ -125,6 +127,8 @@ def _card(public: str, entry: Table, profiles: Mapping[str, Table], document: Ta
             name=public,
             upstream=str(values.pop("upstream", public)),
             aliases=_strings(values.pop("aliases", [])),
+            by_mode={Mode(mode): str(name) for mode, name in _table(values.pop("by_mode", {})).items()},
+            by_variant=_flag(values.pop("by_variant", False)),
             price=_price(values.pop("price", None)),
             pace=_number(values.pop("pace", 90)),
             retired=retired if isinstance(retired, date) else None,

@@ -108,6 +108,8 @@ class ModelCard:
     upstream: str
     capabilities: Capabilities
     aliases: tuple[str, ...] = ()
+    by_mode: Mapping[Mode, str] = field(default_factory=dict)  # where the vendor has a name for each mode
+    by_variant: bool = False  # an umbrella: the client's `model_name` says which model it is
     price: Price | None = None
     pace: float = 90.0
     retired: date | None = None

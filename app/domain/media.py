@@ -1,5 +1,6 @@
 """A picture, clip or sound that a client gave, and what it is for."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -32,7 +33,19 @@ class Form(StrEnum):
     DATA_URI = "data_uri"  # data:<mime>;base64,<…>
     BASE64 = "base64"  # the bare base64 text
     UPLOAD = "upload"  # raw bytes, for a multipart part
-    VERBATIM = "verbatim"  # a vendor's own scheme (asset://, mm_file://, gs://, …) or id, passed on untouched
+    VERBATIM = "verbatim"  # a vendor's own scheme (asset://, mm_file://, gs://, …), passed on untouched
+    TASK = "task"  # the vendor's own id of a job that it made; `origin` holds what else it answered then
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """One of our jobs as the source of another: who made it, and the vendor's id and facts of it."""
+
+    job_id: str
+    channel_id: str
+    credential_id: str
+    upstream_id: str
+    facts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +53,8 @@ class Media:
     """One input, in client order.
 
     `src` is one of: an http(s) URL; `data:<mime>;base64,<…>`; a vendor's scheme such as `asset://…`; `file:<id>`;
-    `task:<id>` (a job of ours or of the vendor); `upload:<part>#<index>:<filename>` (bytes that came as a multipart part).
+    `task:<id>` (a job of ours, then with `origin`, or an id of the vendor);
+    `upload:<part>#<index>:<filename>` (bytes that came as a multipart part).
     `param` is the name that the client wrote, for error messages.
     Adapters see media only after the engine has brought them to a form that the model card lists: `form` then says which,
     `mime` is known, and `data` holds the raw bytes where the form is BASE64, DATA_URI or UPLOAD (`src` is then only a label).
@@ -53,6 +67,7 @@ class Media:
     form: Form | None = None
     mime: str | None = None
     data: bytes | None = field(default=None, repr=False)
+    origin: Origin | None = field(default=None, compare=False)
 
     @property
     def scheme(self) -> str:

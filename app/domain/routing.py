@@ -12,7 +12,7 @@ from app.domain.requests import Operation
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """How a channel serves a public model name: the vendor's name for it, and what is known of it."""
+    """How a channel serves a public model name (and the variant that the client names beside it)."""
 
     upstream_model: str
     card: ModelCard
@@ -33,7 +33,7 @@ class Candidate:
         return self.served is not None and not self.reason
 
 
-Serves = Callable[[Channel, str, Operation], Served | None]
+Serves = Callable[[Channel, str, Operation, str | None], Served | None]
 
 
 def candidates(
@@ -44,13 +44,14 @@ def candidates(
     serves: Serves,
     rng: random.Random,
     resting: Mapping[str, str] | None = None,
+    variant: str | None = None,
 ) -> tuple[Candidate, ...]:
     """Every channel that knows the model: eligible ones first, in the order in which they are tried.
 
     Higher priority first; inside a tier a weighted shuffle (all weights 0: equal chances). Channels that serve the name only
     because their catalogue is open count only when no channel names it. `resting` maps channel ids to why they are left out.
     """
-    found = [(channel, served) for channel in channels if (served := serves(channel, model, op)) is not None]
+    found = [(channel, served) for channel in channels if (served := serves(channel, model, op, variant)) is not None]
     named = any(served.named for _, served in found)
     usable: list[Candidate] = []
     skipped: list[Candidate] = []

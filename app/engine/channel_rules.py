@@ -11,6 +11,7 @@ from app.domain.errors import InvalidRequest
 from app.domain.json import Json, JsonObject
 from app.domain.money import price_from_json
 from app.domain.normalise.guard import check_value
+from app.engine.masking import MASK
 from app.engine.urls import split
 
 ENVIRONMENT_PREFIX = "env-"  # of the channels that variables make
@@ -70,6 +71,8 @@ def _check_secret(name: str, value: Json) -> None:
         raise InvalidRequest(f"{name} must be a text.", code="invalid_type", param=param)
     elif not value or not value.isascii() or _CONTROL.search(value):
         raise InvalidRequest(f"{name} is empty, or holds characters that no header can carry.", param=param)
+    elif MASK in value:
+        raise InvalidRequest(f"{name} is a masked value, not the secret itself.", param=param)
 
 
 def _needs(adapter: Adapter) -> str:

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.adapters.catalogue import Catalogue
 from app.adapters.registry import adapters, catalogue
+from app.domain.capabilities import ModelCard
 from app.domain.channels import Channel, Key
 from app.domain.requests import Operation
 from app.domain.routing import Served
@@ -88,25 +90,32 @@ class Configuration:
         return self._state.channels.values()
 
 
-def serves(channel: Channel, model: str, op: Operation) -> Served | None:
+def serves(channel: Channel, model: str, op: Operation, variant: str | None = None) -> Served | None:
     """How this channel serves a public model name, or None.
 
     `"*"` leaves out what the vendor itself has retired, but only at the vendor's own address: a relay or a self-hosted
-    server may well serve it.
+    server may well serve it. An umbrella name stands for the model that `variant` names.
     """
     models, adapter = catalogue(channel.adapter), adapters()[channel.adapter]
     if channel.models == "*":
-        card = models.find(model)
+        card = _variant(models, models.find(model), variant)
         if card is not None and not (card.retired and channel.base_url == adapter.base_url("")):
             return Served(card.upstream, card)
         return Served(model, models.open_card(op), named=False) if adapter.open_catalogue else None
     upstream = channel.models.get(model)
     if upstream is None:
         return None
-    card = models.find(upstream)
+    card = _variant(models, models.find(upstream), variant)
     if card is not None:
         return Served(card.upstream, card)
     return Served(upstream, models.find(model) or models.open_card(op))
+
+
+def _variant(models: Catalogue, card: ModelCard | None, variant: str | None) -> ModelCard | None:
+    """What an umbrella name stands for; the umbrella itself while that is not said or not known."""
+    if card is None or not card.by_variant or variant is None:
+        return card
+    return models.find(variant) or card
 
 
 def public_names(channel: Channel) -> Iterable[str]:

@@ -35,6 +35,7 @@ async def explain(gateway: Gateway, wish: Wish, channel: str | None = None) -> E
 
     Raises the very errors that the client would get.
     """
+    wish = await gateway.located(wish)
     plan = gateway.plan(wish)
     choice = _choice(plan, channel)
     adapter = adapters()[choice.channel.adapter]
@@ -58,7 +59,9 @@ def _choice(plan: Plan, channel: str | None) -> Planned:
 async def _job(gateway: Gateway, wish: Wish, choice: Planned) -> Job:
     now = gateway.now()
     desk = replace(gateway.submitter.desk.media, dry_run=True)
-    request = await prepare(choice.request, choice.served.card.capabilities.inputs, wish.uploads, desk)
+    rules, uploads = choice.served.card.capabilities.inputs, dict(wish.uploads)
+    placed = [await gateway.origins.placed(item, choice.channel, rules, uploads, dry_run=True) for item in choice.request.media]
+    request = await prepare(replace(choice.request, media=tuple(placed)), rules, uploads, desk)
     return Job(
         id="task_explained",
         key_id=wish.key.id,

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Literal
 
@@ -17,6 +17,7 @@ from app.engine.configuration import Configuration
 from app.engine.exchange import Listener
 from app.engine.leases import Leases
 from app.engine.links import Links
+from app.engine.origins import Origins
 from app.engine.paces import Paces
 from app.engine.plan import Plan, make_plan
 from app.engine.poll import Poller
@@ -60,6 +61,7 @@ class Gateway:
     canceller: Canceller
     assets: Assets
     links: Links
+    origins: Origins
     paces: Paces
     watching: Watching
     now: Now
@@ -84,6 +86,10 @@ class Gateway:
             strict=strict,
         )
 
+    async def located(self, wish: Wish) -> Wish:
+        """The wish with its source jobs found; NotFound for another key's, InvalidRequest for an unfinished one."""
+        return replace(wish, request=await self.origins.found(wish.request, wish.key))
+
     async def create(self, wish: Wish) -> Job:
         """Has a vendor accept the wish. A client that leaves meanwhile changes nothing.
 
@@ -94,6 +100,7 @@ class Gateway:
         known = await self._already_made(wish)
         if known is not None:
             return known
+        wish = await self.located(wish)
         order = Order(
             key=wish.key,
             asked=wish.request,

@@ -6,14 +6,15 @@ from app.domain.channels import Credential
 from app.domain.errors import InvalidRequest
 from app.domain.json import Json, JsonObject
 
+MASK = "****"
 _LONG = 16  # characters; of anything shorter even seven would be too many
 
 
 def mask(value: Json) -> str:
     """First three and last four characters of a long secret, else nothing of it."""
     if isinstance(value, str) and len(value) >= _LONG and "\n" not in value:
-        return f"{value[:3]}****{value[-4:]}"
-    return "****"
+        return f"{value[:3]}{MASK}{value[-4:]}"
+    return MASK
 
 
 def masked(credential: Credential) -> dict[str, Json]:

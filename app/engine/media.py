@@ -73,6 +73,8 @@ class _Work:
     held: int = 0  # bytes
 
     async def bring(self, media: Media) -> Media:
+        if media.form is not None:
+            return media  # a source by its vendor's id
         rule = _OPEN if self.rules is None else self.rules.get(media.role)
         if rule is None:
             raise _refused(media, f"The model takes no {media.role.value.replace('_', ' ')}.")

@@ -2,14 +2,18 @@
 
 import random
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from app.adapters.registry import catalogue
 from app.domain.channels import Channel, Key
 from app.domain.errors import InvalidRequest, NoChannel, NotAllowed, NotFound
-from app.domain.fit import Fitted, fit
-from app.domain.requests import Notice, Request
+from app.domain.fit import fit
+from app.domain.media import Form, Media
+from app.domain.requests import Mode, Notice, Request
 from app.domain.routing import Candidate, Served, candidates
-from app.engine.configuration import serves
+from app.engine.configuration import public_names, serves
+
+_SUGGESTIONS = 12  # names of other models in an error message, at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +53,13 @@ def make_plan(
     """
     if not key.may_use(request.model):
         raise NotAllowed(f"This key may not use the model {request.model!r}.", code="model_not_allowed", param="model")
-    found = candidates(request.model, request.op, key.groups, channels, serves, rng)
+    channels = list(channels)
+    found = candidates(request.model, request.op, key.groups, channels, serves, rng, variant=request.model_variant)
     _check_any(request, key, found)
     choices: list[Planned] = []
     route: list[RouteStep] = []
     refusals: list[InvalidRequest] = []
-    for candidate in found:
+    for candidate in _source_first(found, request):
         if candidate.served is None or not candidate.eligible:
             route.append(RouteStep(candidate.channel.name, False, candidate.reason))
             continue
@@ -67,7 +72,7 @@ def make_plan(
             choices.append(planned)
             route.append(RouteStep(candidate.channel.name, True, "first choice" if len(choices) == 1 else "fallback"))
     if not choices and refusals:
-        raise refusals[0]
+        raise _with_suggestions(refusals[0], request.mode, key, channels)
     return Plan(tuple(choices), tuple(route))
 
 
@@ -81,12 +86,63 @@ def _check_any(request: Request, key: Key, found: tuple[Candidate, ...]) -> None
     )
 
 
+def _source_first(found: tuple[Candidate, ...], request: Request) -> list[Candidate]:
+    """The channel that made a source job goes first: it can take the vendor's own id of it."""
+    makers = {item.origin.channel_id for item in request.media if item.origin}
+    return sorted(found, key=lambda candidate: candidate.channel.id not in makers)
+
+
 def _plan_one(request: Request, notices: tuple[Notice, ...], channel: Channel, served: Served, *, strict: bool) -> Planned:
+    if served.card.by_variant:
+        _refuse_variant(request)
     guessed = any(notice.code == "roles_guessed" for notice in notices)
-    fitted: Fitted = fit(request, served.card.capabilities, roles_guessed=guessed)
+    fitted = fit(request, served.card.capabilities, roles_guessed=guessed)
+    for item in fitted.request.media:
+        _check_source(item, channel, served)
     together = (*notices, *fitted.notices)
     if strict and together:
         first = together[0]
         name = request.client_name(first.field) if first.field else None
         raise InvalidRequest(f"Strict mode: this request cannot be served exactly as written ({first.code}).", param=name)
-    return Planned(channel, served, fitted.request, together)
+    upstream = served.card.by_mode.get(fitted.request.mode)
+    return Planned(channel, replace(served, upstream_model=upstream) if upstream else served, fitted.request, together)
+
+
+def _refuse_variant(request: Request) -> None:
+    """An umbrella name whose model the client did not name, or named wrongly."""
+    if request.model_variant is None:
+        message = f"The model {request.model!r} needs `model_name`."
+        raise InvalidRequest(message, code="missing_required_parameter", param="model_name")
+    raise InvalidRequest(f"The model {request.model!r} has no {request.model_variant!r}.", param="model_name")
+
+
+def _check_source(item: Media, channel: Channel, served: Served) -> None:
+    """A source given by id: ours must be of this channel where only the vendor's own ids go, a stranger's needs such a vendor."""
+    if item.scheme != "task":
+        return
+    rule = (served.card.capabilities.inputs or {}).get(item.role)
+    forms = rule.forms if rule else (Form.TASK, Form.URL)
+    if item.origin is None and Form.TASK not in forms:
+        raise NotFound(f"No task with the id {item.src.removeprefix('task:')!r} exists.", code="task_not_exist", param=item.param)
+    if item.origin is not None and set(forms) == {Form.TASK} and item.origin.channel_id != channel.id:
+        raise InvalidRequest("The source was made by another vendor, and this one only works on its own.", param=item.param)
+
+
+def _with_suggestions(refusal: InvalidRequest, mode: Mode, key: Key, channels: Iterable[Channel]) -> InvalidRequest:
+    """The refusal of a mode, with the models that can do it."""
+    if refusal.code != "unsupported_mode":
+        return refusal
+    able = {name for channel in channels if channel.enabled and channel.groups & key.groups for name in _able(channel, mode)}
+    names = sorted(name for name in able if key.may_use(name))
+    more = f" and {len(names) - _SUGGESTIONS} more" if len(names) > _SUGGESTIONS else ""
+    models = ", ".join(names[:_SUGGESTIONS]) + more if names else "none that this key may use"
+    return type(refusal)(f"{refusal.message} Models that can do {mode.value}: {models}.", code=refusal.code, param=refusal.param)
+
+
+def _able(channel: Channel, mode: Mode) -> Iterable[str]:
+    models = catalogue(channel.adapter)
+    for name in public_names(channel):
+        upstream = name if channel.models == "*" else channel.models[name]
+        card = models.find(upstream) or models.find(name)
+        if card is not None and mode in (card.capabilities.modes or ()):
+            yield name

@@ -10,6 +10,7 @@ from app.engine.configuration import Configuration
 from app.engine.content import Ask, Content, Variant, open_content
 from app.engine.content_source import Sources, Way
 from app.engine.credentials import Credentials
+from app.engine.links import Links
 from app.store import jobs as job_store
 from app.store.database import Database
 
@@ -22,6 +23,7 @@ class Results:
 
     database: Database
     sources: Sources
+    links: Links
     configuration: Configuration
     credentials: Credentials
 

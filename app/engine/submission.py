@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from app.adapters.base import Call, Reply
 from app.adapters.registry import adapters
 from app.domain.attempts import Attempt
-from app.domain.channels import Channel, Key
+from app.domain.channels import Channel, Credential, Key
 from app.domain.errors import GatewayError, InvalidRequest, UpstreamError, UpstreamMaybeSent, UpstreamRefused
 from app.domain.jobs import Failure, Job, Stage, advance, fail
 from app.domain.media import Media
@@ -17,6 +17,7 @@ from app.engine.calls import overridden, shown
 from app.engine.credentials import Credentials
 from app.engine.exchange import Heard, Listener, exchange
 from app.engine.media import MediaDesk, prepare
+from app.engine.origins import Origins
 from app.engine.plan import Plan, Planned
 from app.engine.poll import Poller
 from app.engine.records import AlreadyMade, Now, Recorder
@@ -47,6 +48,7 @@ class Desk:
     recorder: Recorder
     transport: Transport
     media: MediaDesk
+    origins: Origins
     credentials: Credentials
     poller: Poller
     now: Now
@@ -88,10 +90,9 @@ class Submission:
         channel, adapter = choice.channel, adapters()[choice.channel.adapter]
         media = self._order.prepared.get(channel.id)
         if media is None:
-            rules = choice.served.card.capabilities.inputs
-            media = (await prepare(choice.request, rules, self._order.uploads, self._desk.media)).media
+            media = await self._media(choice)
             self._order.prepared[channel.id] = media
-        credential = self._desk.credentials.next(channel)
+        credential = self._credential(channel)
         job = replace(
             self._job,
             request=replace(choice.request, media=media),
@@ -104,6 +105,19 @@ class Submission:
             settings=channel.settings,
         )
         return job, overridden(adapter.build_request(job), channel)
+
+    async def _media(self, choice: Planned) -> tuple[Media, ...]:
+        """The media in forms that this channel's model takes."""
+        rules, uploads = choice.served.card.capabilities.inputs, dict(self._order.uploads)
+        placed = [await self._desk.origins.placed(item, choice.channel, rules, uploads) for item in choice.request.media]
+        return (await prepare(replace(choice.request, media=tuple(placed)), rules, uploads, self._desk.media)).media
+
+    def _credential(self, channel: Channel) -> Credential:
+        """The credential that made the source, where there is one of this channel; else the next in turn."""
+        for item in self._choices[0].request.media:
+            if item.origin is not None and item.origin.channel_id == channel.id:
+                return self._desk.credentials.of(channel, item.origin.credential_id)
+        return self._desk.credentials.next(channel)
 
     async def _try_channels(self) -> Job:
         """One channel after the other, as long as nobody can have accepted."""

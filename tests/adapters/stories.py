@@ -103,7 +103,9 @@ def job_of(story: Story, request: Request) -> Job:
 
 def _prepared(item: Media, rule: InputRule | None) -> Media:
     """What the engine's media step would hand to the adapter."""
-    forms = rule.forms if rule else (Form.URL, Form.DATA_URI, Form.UPLOAD, Form.VERBATIM)
+    forms = rule.forms if rule else (Form.URL, Form.DATA_URI, Form.UPLOAD, Form.VERBATIM, Form.TASK)
+    if item.scheme == "task" and Form.TASK in forms:
+        return replace(item, src=item.src.removeprefix("task:"), form=Form.TASK)
     if item.scheme == "data":
         head, _, text = item.src.partition(",")
         form = next(form for form in forms if form is not Form.URL and form is not Form.VERBATIM)

@@ -31,8 +31,8 @@ DEFAULT = frozenset({"default"})
 ELSEWHERE = (Fault.RATE, Fault.OVERLOADED, Fault.CREDENTIAL, Fault.BALANCE, Fault.MODEL)
 
 
-def serves(found: Channel, model: str, op: Operation) -> Served | None:
-    del op
+def serves(found: Channel, model: str, op: Operation, variant: str | None) -> Served | None:
+    del op, variant
     if found.models == "*":
         return Served(model, CARD, named=False)
     upstream = found.models.get(model)
