@@ -34,6 +34,7 @@ from app.engine.secret import secrets_of
 from app.engine.submission import Desk
 from app.engine.submit import Submitter
 from app.engine.transport import Transport
+from app.engine.vendors import Vendors
 from app.engine.watching import Watching
 from app.sandbox.service import SandboxTransport
 from app.settings import Settings
@@ -120,9 +121,10 @@ def _wired(settings: Settings, outside: Outside, database: Database, transport: 
     paces, watching = Paces(), Watching()
     fetcher = Fetcher(Guard(settings.allow_hosts))
     recorder = Recorder(database, assets, paces, watching, outside.now, worker=f"worker_{secrets.token_hex(8)}")
-    poller = Poller(recorder, transport, configuration, credentials, outside.now, outside.seconds)
+    vendors = Vendors(transport, outside.now)
+    poller = Poller(recorder, vendors, configuration, credentials, outside.now, outside.seconds)
     media = MediaDesk(fetcher, links, assets)
-    results = Results(database, Sources(transport, fetcher, assets, outside.now), links, configuration, credentials)
+    results = Results(database, Sources(vendors, fetcher, assets), links, configuration, credentials)
     origins = Origins(database, results, links.public_url)
     return Gateway(
         settings=settings,
@@ -130,11 +132,11 @@ def _wired(settings: Settings, outside: Outside, database: Database, transport: 
         vault=vault,
         configuration=configuration,
         recorder=recorder,
-        submitter=Submitter(Desk(recorder, transport, media, origins, credentials, poller, outside.now)),
+        submitter=Submitter(Desk(recorder, vendors, media, origins, credentials, poller, outside.now)),
         poller=poller,
         leases=Leases(database, recorder, poller, paces, outside.now, outside.now()),
         results=results,
-        canceller=Canceller(recorder, transport, configuration, credentials, poller, outside.now),
+        canceller=Canceller(recorder, vendors, configuration, credentials, poller, outside.now),
         assets=assets,
         links=links,
         origins=origins,

@@ -78,6 +78,14 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
+class Token:
+    """An access token and how many seconds it lives."""
+
+    text: str = field(repr=False)
+    lifetime: float
+
+
+@dataclass(frozen=True, slots=True)
 class StreamEvent:
     """One event of a streamed image create.
 
@@ -108,6 +116,8 @@ class Adapter:
     default_base_url: ClassVar[str] = ""
     # whether "*" also means names that are not in the data file (relays, self-hosted servers)
     open_catalogue: ClassVar[bool] = False
+    # whether `build_request` hands `job.callback` (our URL with a secret in it) to the vendor
+    takes_callback: ClassVar[bool] = False
 
     def base_url(self, given: str) -> str:
         """The channel's base URL, cleaned of the endings that operators add by habit."""
@@ -143,6 +153,17 @@ class Adapter:
     def authorize(self, call: Call, credential: Credential, now: datetime) -> Call:
         """The call with the credential on it; by default a bearer token."""
         return call.with_headers(Authorization=f"Bearer {credential.text('api_key')}")
+
+    def build_token(self, credential: Credential, now: datetime) -> Call | None:
+        """The call that exchanges this credential for an access token, or None where the credential goes on calls itself.
+
+        The engine keeps the token as long as it lives; `authorize` then finds it in the credential field `access_token`.
+        """
+        return None
+
+    def parse_token(self, reply: Reply) -> Token:
+        """The token in a 2xx answer to that call; raises UpstreamUnreadable."""
+        raise NotImplementedError
 
     def parse_error(self, job: Job | None, reply: Reply) -> UpstreamError:
         """What a non-2xx answer means; by default judged by the HTTP status alone.

@@ -119,6 +119,7 @@ class Job:
     upstream_model: str = ""
     upstream_id: str | None = None
     settings: Mapping[str, Json] = field(default_factory=dict)
+    callback: str | None = None  # where its vendor may tell us of news, while it is being submitted
     facts: Mapping[str, str] = field(default_factory=dict)
     outputs: tuple[Output, ...] = ()
     failure: Failure | None = None

@@ -49,25 +49,31 @@ def candidates(
     """Every channel that knows the model: eligible ones first, in the order in which they are tried.
 
     Higher priority first; inside a tier a weighted shuffle (all weights 0: equal chances). Channels that serve the name only
-    because their catalogue is open count only when no channel names it. `resting` maps channel ids to why they are left out.
+    because their catalogue is open count only when no channel that these groups can use names it. `resting` maps channel
+    ids to why they are left out.
     """
     found = [(channel, served) for channel in channels if (served := serves(channel, model, op, variant)) is not None]
-    named = any(served.named for _, served in found)
+    named = any(served.named and not _closed(channel, groups) for channel, served in found)
     usable: list[Candidate] = []
     skipped: list[Candidate] = []
     for channel, served in found:
-        reason = _reason(channel, served, groups, named, resting or {})
+        reason = _closed(channel, groups) or _reason(channel, served, named, resting or {})
         (skipped if reason else usable).append(Candidate(channel, served, reason))
     return (*_ordered(usable, rng), *skipped)
 
 
-def _reason(channel: Channel, served: Served, groups: frozenset[str], named: bool, resting: Mapping[str, str]) -> str:
+def _closed(channel: Channel, groups: frozenset[str]) -> str:
+    """Why these groups cannot use the channel at all; empty where they can."""
     if channel.deleted:
         return "deleted"
     if not channel.enabled:
         return "disabled"
     if not channel.groups & groups:
         return "not in the key's groups"
+    return ""
+
+
+def _reason(channel: Channel, served: Served, named: bool, resting: Mapping[str, str]) -> str:
     if named and not served.named:
         return "another channel names this model"
     return resting.get(channel.id, "")

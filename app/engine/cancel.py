@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from app.adapters.registry import adapters
 from app.domain.errors import InvalidRequest, UpstreamError
 from app.domain.jobs import Failure, Job, Stage, fail
+from app.engine.clock import Now
 from app.engine.configuration import Configuration
 from app.engine.credentials import Credentials
 from app.engine.poll import Poller
-from app.engine.records import Now, Recorder
-from app.engine.transport import Transport
+from app.engine.records import Recorder
+from app.engine.vendors import Vendors
 
 CANCELLED = Failure("cancelled", "The job was cancelled by its owner.")
 
@@ -19,7 +20,7 @@ class Canceller:
     """Asks the vendor first; the job only ends here when the vendor has let go of it."""
 
     recorder: Recorder
-    transport: Transport
+    vendors: Vendors
     configuration: Configuration
     credentials: Credentials
     poller: Poller
@@ -37,7 +38,7 @@ class Canceller:
             raise refusal
         credential = self.credentials.of(channel, job.credential_id)
         try:
-            reply = await self.transport.send(channel.base_url, adapter.authorize(call, credential, self.now()))
+            reply = await self.vendors.ask(channel, credential, call)
         except UpstreamError as error:
             raise refusal from error
         if not reply.ok:

@@ -12,7 +12,7 @@ from app.domain.errors import InvalidRequest, NotFound
 from app.domain.ids import RANDOM_BYTES, new_id
 from app.engine.changes import changing
 from app.engine.channel_rules import ENVIRONMENT_PREFIX, check_name, checked, text_fields
-from app.engine.records import Now
+from app.engine.clock import Now
 from app.store import channels as channel_store
 from app.store import retirement
 from app.store.database import Database

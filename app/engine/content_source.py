@@ -1,9 +1,8 @@
 """Finds the bytes of a job's output: our own copy, inline bytes, the vendor's API, or a link of the vendor."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
-from datetime import datetime
 from urllib.parse import quote, urlencode
 
 from app.adapters.base import Adapter, Call
@@ -15,8 +14,9 @@ from app.engine.data_uris import decode
 from app.engine.fetch import MOST_REDIRECTS, Fetcher, Unfetchable
 from app.engine.ranges import Span, cut, parse_content_range, unsatisfied_size
 from app.engine.sniff import HEAD, mime_of
-from app.engine.transport import StreamReply, Transport
+from app.engine.transport import StreamReply
 from app.engine.urls import follow, is_absolute, origin_of, split
+from app.engine.vendors import Vendors
 
 IDLE_SECONDS = 60.0  # of silence, after which a vendor's stream is given up
 _GONE = frozenset({403, 404, 410})
@@ -37,10 +37,9 @@ class Way:
 class Sources:
     """Where outputs can lie."""
 
-    transport: Transport
+    vendors: Vendors
     fetcher: Fetcher
     assets: Assets
-    now: Callable[[], datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +117,8 @@ async def _ask(
 async def _from_channel(stack: AsyncExitStack, sources: Sources, call: Call, way: Way) -> StreamReply:
     for _ in range(MOST_REDIRECTS + 1):
         hop = AsyncExitStack()
-        signed = way.adapter.authorize(call, way.credential, sources.now()) if way.credential else call
-        answer = await hop.enter_async_context(sources.transport.stream(way.base_url, signed))
+        signed = await sources.vendors.signed(way.base_url, way.adapter, way.credential, call) if way.credential else call
+        answer = await hop.enter_async_context(sources.vendors.transport.stream(way.base_url, signed))
         location = answer.headers.get("location")
         if answer.status not in _REDIRECTS or not location:
             stack.push_async_exit(hop.__aexit__)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 
 from app.adapters.base import Adapter, Call, Reply, StreamEvent
 from app.adapters.registry import adapters
@@ -11,7 +10,8 @@ from app.domain.errors import Fault, UpstreamMaybeSent, UpstreamRefused, Upstrea
 from app.domain.jobs import Failure, Job, JobStatus, Output, Snapshot, Usage
 from app.engine.calls import overridden
 from app.engine.sse import json_events
-from app.engine.transport import StreamReply, Transport
+from app.engine.transport import StreamReply
+from app.engine.vendors import Vendors
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Heard:
 
 
 async def exchange(
-    transport: Transport, channel: Channel, credential: Credential, job: Job, call: Call, heard: Heard, now: datetime
+    vendors: Vendors, channel: Channel, credential: Credential, job: Job, call: Call, heard: Heard
 ) -> tuple[Reply, Snapshot]:
     """Sends the create and reads the answer; raises UpstreamError.
 
@@ -49,10 +49,10 @@ async def exchange(
     adapter = adapters()[channel.adapter]
     streamed = adapter.build_stream(job) if heard.listener is not None else None
     if streamed is not None:
-        wanted = adapter.authorize(overridden(streamed, channel), credential, now)
-        async with transport.stream(channel.base_url, wanted) as answer:
+        wanted = await vendors.signed(channel.base_url, adapter, credential, overridden(streamed, channel))
+        async with vendors.transport.stream(channel.base_url, wanted) as answer:
             return await _streamed(adapter, job, answer, heard)
-    reply = await transport.send(channel.base_url, adapter.authorize(call, credential, now))
+    reply = await vendors.ask(channel, credential, call)
     snapshot = _read(adapter, job, reply)
     for index, output in enumerate(snapshot.outputs):
         heard.tell(index, output, final=True)

@@ -16,6 +16,7 @@ from app.engine.gateway import Gateway, Wish
 from app.engine.media import prepare
 from app.engine.plan import Plan, Planned, RouteStep
 from app.engine.redaction import secrets_of
+from app.engine.vendors import TOKEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ async def explain(gateway: Gateway, wish: Wish, channel: str | None = None) -> E
     job = await _job(gateway, wish, choice)
     call = overridden(adapter.build_request(job), choice.channel)
     credential = gateway.submitter.desk.credentials.next(choice.channel)
+    if adapter.build_token(credential, gateway.now()) is not None:
+        credential = replace(credential, fields={**credential.fields, TOKEN: "<token>"})
     authorised = adapter.authorize(call, credential, gateway.now())
     picture = shown(authorised, choice.channel.base_url)
     return Explanation(wish.request, choice.request, choice.notices, plan.route, _plain(picture, credential), _price(choice))

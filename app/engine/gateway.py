@@ -13,6 +13,7 @@ from app.domain.jobs import Job
 from app.domain.requests import Notice, Request
 from app.engine.assets import Assets
 from app.engine.cancel import Canceller
+from app.engine.clock import Now
 from app.engine.configuration import Configuration
 from app.engine.exchange import Listener
 from app.engine.leases import Leases
@@ -21,7 +22,7 @@ from app.engine.origins import Origins
 from app.engine.paces import Paces
 from app.engine.plan import Plan, make_plan
 from app.engine.poll import Poller
-from app.engine.records import AlreadyMade, Now, Recorder
+from app.engine.records import AlreadyMade, Recorder
 from app.engine.results import Results
 from app.engine.submission import Order
 from app.engine.submit import Submitter

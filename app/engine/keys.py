@@ -12,7 +12,7 @@ from app.domain.channels import Key
 from app.domain.errors import InvalidRequest, NotFound
 from app.domain.ids import RANDOM_BYTES, new_id
 from app.engine.changes import changing
-from app.engine.records import Now
+from app.engine.clock import Now
 from app.store import keys as key_store
 from app.store.database import Database
 from app.store.keys import hash_key

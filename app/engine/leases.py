@@ -11,9 +11,10 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain.jobs import Job
+from app.engine.clock import Now
 from app.engine.paces import Paces
 from app.engine.poll import Poller, after_takeover
-from app.engine.records import Now, Recorder
+from app.engine.records import Recorder
 from app.store import leases as lease_store
 from app.store import workers as worker_store
 from app.store.database import Database

@@ -11,9 +11,9 @@ from itsdangerous import BadData, URLSafeSerializer
 
 from app.domain.errors import NotFound
 
-Kind = Literal["result", "upload"]
+Kind = Literal["result", "upload", "callback"]
 
-_LETTERS: dict[Kind, str] = {"result": "r", "upload": "u"}
+_LETTERS: dict[Kind, str] = {"result": "r", "upload": "u", "callback": "c"}
 _KINDS: dict[str, Kind] = {letter: kind for kind, letter in _LETTERS.items()}
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
 _TOKEN_LIMIT = 1_000  # characters
@@ -22,7 +22,7 @@ _STEPS = 24  # expiry is rounded up to a 24th of the lifetime, so that asking tw
 
 @dataclass(frozen=True, slots=True)
 class LinkTarget:
-    """What a link leads to: output `index` of the job `id`, or the stored upload `id`."""
+    """What a link leads to: output `index` of the job `id`, the stored upload `id`, or news of the job `id`."""
 
     kind: Kind
     id: str
@@ -58,8 +58,12 @@ class Links:
             raise ValueError("Without PUBLIC_URL no vendor can reach a file of ours.")
         return self._url(LinkTarget("upload", asset), self.public_url)
 
-    def read(self, token: str) -> LinkTarget:
-        """What a token leads to; raises NotFound for a forged, damaged or expired one."""
+    def callback(self, job_id: str) -> str | None:
+        """Where the vendor of a job can tell us that there is news of it; None without a public URL."""
+        return self._url(LinkTarget("callback", job_id), self.public_url, "callbacks") if self.public_url else None
+
+    def read(self, token: str, kinds: Sequence[Kind] = ("result", "upload")) -> LinkTarget:
+        """What a token of one of these kinds leads to; raises NotFound for a forged, damaged or expired one."""
         if len(token) > _TOKEN_LIMIT:
             raise _unknown()
         try:
@@ -67,18 +71,20 @@ class Links:
         except BadData as error:
             raise _unknown() from error
         match content:
-            case [str(letter), str(name), int(index), int(expiry)] if letter in _KINDS and _ID.fullmatch(name) and index >= 0:
+            case [str(letter), str(name), int(index), int(expiry)] if (
+                _KINDS.get(letter) in kinds and _ID.fullmatch(name) and index >= 0
+            ):
                 if expiry < self._clock():
                     raise NotFound("This link has expired; ask for the job again to get a new one.", code="link_expired")
                 return LinkTarget(_KINDS[letter], name, index)
             case _:
                 raise _unknown()
 
-    def _url(self, target: LinkTarget, base: str) -> str:
+    def _url(self, target: LinkTarget, base: str, folder: str = "files") -> str:
         if _ID.fullmatch(target.id) is None:
             raise ValueError(f"{target.id!r} cannot stand in a link.")
         token = self._serializer.dumps([_LETTERS[target.kind], target.id, target.index, self._expiry()])
-        return f"{base}/files/{token if isinstance(token, str) else token.decode()}"
+        return f"{base}/{folder}/{token if isinstance(token, str) else token.decode()}"
 
     def _expiry(self) -> int:
         step = max(1, int(self._lifetime // _STEPS))

@@ -21,10 +21,11 @@ from app.domain.errors import UnknownStatus, UpstreamError, UpstreamUnreadable
 from app.domain.jobs import Failure, Job, JobStatus, Snapshot, Stage, advance, fail
 from app.domain.pacing import poll_interval
 from app.domain.retry import GONE_LIMIT, after_poll
+from app.engine.clock import Now
 from app.engine.configuration import Configuration
 from app.engine.credentials import Credentials
-from app.engine.records import Now, Recorder
-from app.engine.transport import Transport
+from app.engine.records import Recorder
+from app.engine.vendors import Vendors
 
 _LANE = 32  # questions to one channel at the same time
 _QUESTIONS = 4  # "one more question" in a row before an adapter is taken to be confused
@@ -58,7 +59,7 @@ class Poller:
     """Polls the open jobs of this process until they end. `seconds` is a monotonic clock."""
 
     recorder: Recorder
-    transport: Transport
+    vendors: Vendors
     configuration: Configuration
     credentials: Credentials
     now: Now
@@ -196,14 +197,14 @@ class Poller:
         adapter = adapters()[job.adapter]
         if job.stage is Stage.SENDING:
             return await self._look_up(job, channel, adapter)
-        reply = await self._send(job, channel, adapter, adapter.build_status(job))
+        reply = await self._send(job, channel, adapter.build_status(job))
         if not adapter.reads_status(reply):
             raise adapter.parse_error(job, reply)
         answer = adapter.parse_status(job, reply)
         for _ in range(_QUESTIONS):
             if isinstance(answer, Snapshot):
                 return answer
-            reply = await self._send(job, channel, adapter, answer)
+            reply = await self._send(job, channel, answer)
             if not reply.ok:
                 raise adapter.parse_error(job, reply)
             answer = adapter.parse_result(job, reply)
@@ -213,14 +214,14 @@ class Poller:
         call = adapter.build_lookup(job)
         if call is None:
             return None
-        reply = await self._send(job, channel, adapter, call)
+        reply = await self._send(job, channel, call)
         if not reply.ok:
             raise adapter.parse_error(job, reply)
         return adapter.parse_lookup(job, reply)
 
-    async def _send(self, job: Job, channel: Channel, adapter: Adapter, call: Call) -> Reply:
+    async def _send(self, job: Job, channel: Channel, call: Call) -> Reply:
         credential = self.credentials.of(channel, job.credential_id)
-        return await self.transport.send(channel.base_url, adapter.authorize(call, credential, self.now()))
+        return await self.vendors.ask(channel, credential, call)
 
     async def _trouble(self, tracked: _Tracked, error: UpstreamError) -> float:
         """A poll that brought no news never ends a job, save when the vendor says three times that it has none."""

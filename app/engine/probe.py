@@ -9,9 +9,8 @@ from app.adapters.base import Adapter, Call
 from app.adapters.registry import adapters
 from app.domain.channels import Channel, Credential
 from app.domain.errors import GatewayError
-from app.engine.records import Now
 from app.engine.redaction import redact, secrets_of
-from app.engine.transport import Transport
+from app.engine.vendors import Vendors
 
 _PATIENCE = 15.0  # seconds; an operator waits for the answer
 
@@ -25,7 +24,7 @@ class Verdict:
     detail: str
 
 
-async def probe(transport: Transport, channel: Channel, now: Now) -> Verdict:
+async def probe(vendors: Vendors, channel: Channel) -> Verdict:
     """Asks once with every credential; never raises for what a vendor does."""
     adapter = adapters()[channel.adapter]
     call = adapter.build_test(channel)
@@ -33,13 +32,13 @@ async def probe(transport: Transport, channel: Channel, now: Now) -> Verdict:
         return Verdict(True, 0, "nothing to test")
     call = replace(call, timeout=min(call.timeout, _PATIENCE))
     credentials = [one for one in channel.credentials if not one.retired] or [Credential("", {})]
-    return _summary(await asyncio.gather(*(_ask(transport, channel, adapter, call, one, now) for one in credentials)))
+    return _summary(await asyncio.gather(*(_ask(vendors, channel, adapter, call, one) for one in credentials)))
 
 
-async def _ask(transport: Transport, channel: Channel, adapter: Adapter, call: Call, credential: Credential, now: Now) -> Verdict:
+async def _ask(vendors: Vendors, channel: Channel, adapter: Adapter, call: Call, credential: Credential) -> Verdict:
     started = time.perf_counter()
     try:
-        reply = await transport.send(channel.base_url, adapter.authorize(call, credential, now()))
+        reply = await vendors.ask(channel, credential, call)
         if not reply.ok:
             raise adapter.parse_error(None, reply)
     except GatewayError as error:

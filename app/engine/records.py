@@ -2,9 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,6 +12,7 @@ from app.domain.attempts import Attempt
 from app.domain.jobs import Job, JobStatus, Output, gather
 from app.domain.json import JsonObject
 from app.engine.assets import Assets
+from app.engine.clock import Now
 from app.engine.paces import Paces
 from app.engine.plan import RouteStep
 from app.engine.watching import Watching
@@ -20,7 +20,6 @@ from app.store import attempts as attempt_store
 from app.store import jobs as job_store
 from app.store.database import Database
 
-Now = Callable[[], datetime]
 _PATIENCE = (0.1, 0.5, 2.0, 5.0, 10.0, 20.0, 30.0)  # seconds between tries to write down what a vendor accepted
 _log = logging.getLogger(__name__)
 

@@ -14,14 +14,15 @@ from app.domain.media import Media
 from app.domain.requests import Request
 from app.domain.retry import AfterCreate, after_create
 from app.engine.calls import overridden, shown
+from app.engine.clock import Now
 from app.engine.credentials import Credentials
 from app.engine.exchange import Heard, Listener, exchange
 from app.engine.media import MediaDesk, prepare
 from app.engine.origins import Origins
 from app.engine.plan import Plan, Planned
 from app.engine.poll import Poller
-from app.engine.records import AlreadyMade, Now, Recorder
-from app.engine.transport import Transport
+from app.engine.records import AlreadyMade, Recorder
+from app.engine.vendors import Vendors
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Desk:
     """What a submission works with. One per process."""
 
     recorder: Recorder
-    transport: Transport
+    vendors: Vendors
     media: MediaDesk
     origins: Origins
     credentials: Credentials
@@ -103,6 +104,7 @@ class Submission:
             credential_id=credential.id,
             upstream_model=choice.served.upstream_model,
             settings=channel.settings,
+            callback=self._desk.media.links.callback(self._job.id) if adapter.takes_callback else None,
         )
         return job, overridden(adapter.build_request(job), channel)
 
@@ -150,7 +152,7 @@ class Submission:
                 return await desk.recorder.job(job.id) or job
         self._attempt, self._job, self._stored = attempt, job, True
         heard = Heard(self._order.listener, self._first_index)
-        reply, snapshot = await exchange(desk.transport, channel, credential, job, call, heard, desk.now())
+        reply, snapshot = await exchange(desk.vendors, channel, credential, job, call, heard)
         accepted = advance(job, snapshot, desk.now())
         self._job = accepted
         recorded = await desk.recorder.record_surely(accepted, _ended(attempt, desk.now(), reply=reply))

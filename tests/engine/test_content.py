@@ -18,6 +18,7 @@ from app.engine.content_source import Sources, Way
 from app.engine.fetch import Fetcher
 from app.engine.guard import Guard
 from app.engine.transport import Transport
+from app.engine.vendors import Vendors
 from tests.servers import Receive, Scope, Send, read_request, refused_port, serve, serve_socket
 
 pytestmark = pytest.mark.anyio
@@ -84,7 +85,7 @@ class Upstream:
 @pytest.fixture
 async def sources(tmp_path: Path) -> AsyncIterator[Sources]:
     transport, fetcher = Transport(AiohttpTransport()), Fetcher(Guard())
-    yield Sources(transport, fetcher, FolderAssets(tmp_path), lambda: NOW)
+    yield Sources(Vendors(transport, lambda: NOW), fetcher, FolderAssets(tmp_path))
     await fetcher.aclose()
     await transport.aclose()
 
@@ -92,7 +93,7 @@ async def sources(tmp_path: Path) -> AsyncIterator[Sources]:
 @pytest.fixture
 async def open_sources(tmp_path: Path) -> AsyncIterator[Sources]:
     transport, fetcher = Transport(AiohttpTransport()), Fetcher(Guard(("127.0.0.1",)))
-    yield Sources(transport, fetcher, FolderAssets(tmp_path), lambda: NOW)
+    yield Sources(Vendors(transport, lambda: NOW), fetcher, FolderAssets(tmp_path))
     await fetcher.aclose()
     await transport.aclose()
 

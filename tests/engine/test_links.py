@@ -89,3 +89,12 @@ def test_an_id_that_could_leave_a_folder_is_never_linked(name: str) -> None:
 def test_an_empty_secret_is_not_accepted(secrets: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match="secret"):
         Links(secrets, BASE, 60)
+
+
+def test_a_callback_link_opens_no_file_and_a_file_link_is_no_callback() -> None:
+    news = links().callback("task_1") or ""
+    assert links().read(token(news), ["callback"]) == LinkTarget("callback", "task_1")
+    with pytest.raises(NotFound):
+        links().read(token(news))
+    with pytest.raises(NotFound):
+        links().read(token(links().result("task_1")), ["callback"])
