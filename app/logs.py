@@ -55,8 +55,10 @@ def configure(level: str, style: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "alembic", "sqlalchemy"):
+    for name in ("uvicorn", "uvicorn.error", "alembic", "sqlalchemy"):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [], True
+    access = logging.getLogger("uvicorn.access")
+    access.handlers, access.propagate = [], False  # requests have their line from our middleware, without the tokens in links
     logging.getLogger("uvicorn.error").setLevel(max(logging.getLevelName(level), logging.INFO))
     logging.getLogger("alembic").setLevel(logging.WARNING)

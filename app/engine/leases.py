@@ -15,13 +15,16 @@ from app.engine.clock import Now
 from app.engine.paces import Paces
 from app.engine.poll import Poller, after_takeover
 from app.engine.records import Recorder
+from app.store import channels as channel_store
 from app.store import leases as lease_store
+from app.store import retirement
 from app.store import workers as worker_store
 from app.store.database import Database
 
 _BEAT = 5.0  # seconds
 _STALE = timedelta(seconds=20)  # a process that was silent this long is dead; with the beat, takeover comes within 30 s
 _BATCH = 500
+_TIDY_EVERY = 12  # beats: a minute
 _log = logging.getLogger(__name__)
 
 
@@ -35,6 +38,7 @@ class Leases:
     paces: Paces
     now: Now
     started_at: datetime
+    _beats: int = 0
 
     async def start(self) -> None:
         """Announces this process; on the same machine, dead predecessors are recognised at once."""
@@ -57,6 +61,15 @@ class Leases:
             await worker_store.beat(connection, self._me())
         await self._take_over()
         await self.paces.save(self.database)
+        self._beats += 1
+        if self._beats % _TIDY_EVERY == 0:
+            await self._tidy()
+
+    async def _tidy(self) -> None:
+        """Forgets deleted channels and withdrawn credentials once no job needs them any more."""
+        async with self.database.write() as connection:
+            await retirement.purge(connection)
+            await channel_store.purge(connection)
 
     async def stop(self) -> None:
         """Gives all leases back, so that others go on at once."""

@@ -261,3 +261,19 @@ async def test_hurrying_never_asks_twice_at_once_and_leaves_one_rhythm(tmp_path:
         await until(lambda: asked >= 3)
     assert most == 1
     assert asked < 10
+
+
+async def test_a_deleted_channel_is_forgotten_once_no_job_needs_it(tmp_path: Path) -> None:
+    async with gateway_on(tmp_path, polls()) as (gateway, _):
+        job = await gateway.create(wish(video()))
+        async with gateway.database.write() as connection:
+            await channel_store.delete_one(connection, CHANNEL.id)
+        for _ in range(12):
+            await gateway.leases.beat()
+        await gateway.configuration.refresh()
+        assert gateway.configuration.channel(CHANNEL.id) is not None
+        await ended(gateway, job.id)
+        for _ in range(12):
+            await gateway.leases.beat()
+        await gateway.configuration.refresh()
+        assert gateway.configuration.channel(CHANNEL.id) is None

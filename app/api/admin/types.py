@@ -1,0 +1,64 @@
+"""The kinds of values that admin bodies are made of."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, PlainValidator, StringConstraints
+
+from app.domain.channels import ModelMap
+
+_MOST_MODELS = 10_000
+
+
+class Strict(BaseModel):
+    """A body in which an unknown field is an error: a misspelt limit must not be no limit."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+def _printable(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("must not hold control characters or broken Unicode")
+    return value
+
+
+Name: TypeAlias = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(_printable)]
+ModelName: TypeAlias = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_printable)
+]
+Url: TypeAlias = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000), AfterValidator(_printable)]
+Groups: TypeAlias = Annotated[frozenset[Name], Field(min_length=1, max_length=100)]
+Priority: TypeAlias = Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
+Weight: TypeAlias = Annotated[int, Field(ge=0, le=1_000_000)]
+Ratio: TypeAlias = Annotated[Decimal, Field(ge=0, le=1_000_000, max_digits=15, allow_inf_nan=False)]
+Objects: TypeAlias = Annotated[list[dict[Name, JsonValue]], Field(max_length=100)]
+JsonFields: TypeAlias = dict[ModelName, JsonValue]
+
+
+def _models(value: object) -> ModelMap:
+    if value == "*":
+        return "*"
+    if isinstance(value, list):
+        value = {name: name for name in value if isinstance(name, str)} if all(isinstance(name, str) for name in value) else None
+    if not isinstance(value, Mapping) or not 0 < len(value) <= _MOST_MODELS:
+        raise ValueError('must be "*", a list of names, or an object of public names and upstream names')
+    return {_model(public): _model(upstream) for public, upstream in value.items()}
+
+
+def _model(name: object) -> str:
+    text = name.strip() if isinstance(name, str) else ""
+    if not text or len(text) > 200 or not text.isprintable():
+        raise ValueError("holds a name that is empty, too long, or not a text")
+    return text
+
+
+Models: TypeAlias = Annotated[ModelMap, PlainValidator(_models, json_schema_input_type=dict[str, str] | list[str] | Literal["*"])]
+
+
+def _aware(value: datetime) -> datetime:
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+Moment: TypeAlias = Annotated[datetime, AfterValidator(_aware)]

@@ -1,0 +1,30 @@
+"""The `filmgate` command."""
+
+import typer
+
+from app.cli import channels, database, generate, jobs, keys, models
+from app.cli.doctor import doctor_command
+from app.cli.explain import explain_command
+from app.cli.serve import serve_command
+
+app = typer.Typer(
+    name="filmgate",
+    help="Every image and video model behind one OpenAI-compatible base URL.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("serve")(serve_command)
+app.add_typer(keys.app, name="keys")
+app.add_typer(channels.app, name="channels")
+app.add_typer(models.app, name="models")
+app.add_typer(jobs.app, name="jobs")
+app.command("explain")(explain_command)
+app.add_typer(generate.app, name="generate")
+app.add_typer(database.app, name="db")
+app.command("doctor")(doctor_command)
+
+
+def main() -> None:
+    """The console script."""
+    app()

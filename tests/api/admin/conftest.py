@@ -1,0 +1,24 @@
+"""The application with an admin key."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from app.engine.changes import changing
+from app.engine.configuration import ADMIN_KEY_SETTING
+from app.store import settings as setting_store
+from app.store.keys import hash_key
+from tests.api.conftest import Site, client_of
+
+ADMIN_TEXT = "fg-admin-test"
+
+
+@pytest.fixture
+async def admin(site: Site) -> AsyncIterator[httpx.AsyncClient]:
+    """A client that shows the admin key."""
+    async with changing(site.gateway.database) as connection:
+        await setting_store.put(connection, ADMIN_KEY_SETTING, hash_key(ADMIN_TEXT))
+    await site.gateway.configuration.refresh()
+    async with client_of(site.app, ADMIN_TEXT) as client:
+        yield client

@@ -1,0 +1,164 @@
+"""`/admin/keys`: shown once, stored hashed, gone at once."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from app.store import keys as key_store
+from app.store.keys import hash_key
+from tests.api.conftest import Site, client_of, error_of
+
+pytestmark = pytest.mark.anyio
+_LATER = 4_102_444_800  # the year 2100
+
+
+async def made(admin: httpx.AsyncClient, **fields: Any) -> dict[str, Any]:
+    answer = await admin.post("/admin/keys", json={"name": "boats", **fields})
+    assert answer.status_code == 201, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def test_a_new_key_is_shown_once_and_works_at_once(site: Site, admin: httpx.AsyncClient) -> None:
+    answer = await admin.post("/admin/keys", json={"name": "boats"})
+    key = answer.json()
+    assert answer.headers["cache-control"] == "no-store"
+    assert re.fullmatch(r"sk-[A-Za-z0-9_-]{43}", key["key"])
+    assert key["hint"] == key["key"][:7]
+    later = [
+        await admin.get("/admin/keys"),
+        await admin.get(f"/admin/keys/{key['id']}"),
+        await admin.patch(f"/admin/keys/{key['id']}", json={}),
+    ]
+    assert not any(key["key"] in shown.text or hash_key(key["key"]) in shown.text for shown in later)
+    async with client_of(site.app, key["key"]) as client:
+        assert (await client.get("/v1/models")).status_code == 200
+
+
+async def test_keys_stored_as_hash_and_compared_constant_time(site: Site, admin: httpx.AsyncClient) -> None:
+    key = await made(admin)
+    async with site.gateway.database.read() as connection:
+        stored = await key_store.get(connection, key["id"])
+    assert stored is not None
+    assert stored.hash == hash_key(key["key"])
+    assert key["key"] not in repr(stored)
+    # a lookup by the SHA-256 of what was shown: how long it takes says nothing about the text
+    assert site.gateway.configuration.key(key["key"]) == stored
+
+
+async def test_a_key_has_the_defaults_of_the_contract(admin: httpx.AsyncClient) -> None:
+    key = await made(admin)
+    assert {name: key[name] for name in ("groups", "models", "expires_at", "strict", "enabled")} == {
+        "groups": ["default"],
+        "models": None,
+        "expires_at": None,
+        "strict": False,
+        "enabled": True,
+    }
+
+
+@pytest.mark.parametrize("written", [_LATER, "2100-01-01T00:00:00Z", "2100-01-01T02:00:00+02:00", "2100-01-01T00:00:00"])
+async def test_an_expiry_is_unix_seconds_or_a_date(admin: httpx.AsyncClient, written: object) -> None:
+    assert (await made(admin, expires_at=written))["expires_at"] == _LATER
+
+
+async def test_an_expired_key_is_turned_away(site: Site, admin: httpx.AsyncClient) -> None:
+    key = await made(admin)
+    await admin.patch(f"/admin/keys/{key['id']}", json={"expires_at": 1})
+    async with client_of(site.app, key["key"]) as client:
+        assert (await client.get("/v1/models")).status_code == 401
+
+
+async def test_a_key_may_be_kept_to_groups_and_models(site: Site, admin: httpx.AsyncClient) -> None:
+    narrow = await made(admin, models=["some-video-model"])
+    elsewhere = await made(admin, groups=["nobody"])
+    async with client_of(site.app, narrow["key"]) as client, client_of(site.app, elsewhere["key"]) as other:
+        refused = await client.post("/v1/videos", json={"model": "sandbox-video", "prompt": "a boat"})
+        unknown = await other.post("/v1/videos", json={"model": "sandbox-video", "prompt": "a boat"})
+    assert (refused.status_code, error_of(refused)["code"]) == (403, "model_not_allowed")
+    assert (unknown.status_code, error_of(unknown)["code"]) == (404, "model_not_found")
+
+
+async def test_a_strict_key_turns_warnings_into_refusals(site: Site, admin: httpx.AsyncClient) -> None:
+    key = await made(admin, strict=True)
+    async with client_of(site.app, key["key"]) as client:
+        answer = await client.post("/v1/videos", json={"model": "sandbox-video", "prompt": "a boat", "seconds": "99"})
+    assert answer.status_code == 400
+
+
+async def test_a_change_touches_only_what_it_names(admin: httpx.AsyncClient) -> None:
+    key = await made(admin, groups=["a", "b"], models=["m"])
+    key.pop("key")
+    changed = (await admin.patch(f"/admin/keys/{key['id']}", json={"name": "ships", "models": None})).json()
+    assert changed == {**key, "name": "ships", "models": None}
+
+
+async def test_a_disabled_key_is_turned_away_until_it_is_enabled(site: Site, admin: httpx.AsyncClient) -> None:
+    key = await made(admin)
+    async with client_of(site.app, key["key"]) as client:
+        await admin.patch(f"/admin/keys/{key['id']}", json={"enabled": False})
+        assert (await client.get("/v1/models")).status_code == 401
+        await admin.patch(f"/admin/keys/{key['id']}", json={"enabled": True})
+        assert (await client.get("/v1/models")).status_code == 200
+
+
+async def test_a_revoked_key_is_gone_at_once(site: Site, admin: httpx.AsyncClient) -> None:
+    key = await made(admin)
+    answer = await admin.delete(f"/admin/keys/{key['id']}")
+    assert answer.json() == {"id": key["id"], "object": "key", "deleted": True}
+    async with client_of(site.app, key["key"]) as client:
+        assert (await client.get("/v1/models")).status_code == 401
+    assert (await admin.get(f"/admin/keys/{key['id']}")).status_code == 404
+    assert (await admin.delete(f"/admin/keys/{key['id']}")).status_code == 404
+
+
+async def test_lists_turn_pages_by_next(admin: httpx.AsyncClient) -> None:
+    ids = [(await made(admin, name=f"key {number}"))["id"] for number in range(3)]
+    first = (await admin.get("/admin/keys", params={"limit": 2})).json()
+    second = (await admin.get("/admin/keys", params={"limit": 2, "before": first["next"]})).json()
+    assert [key["id"] for key in first["data"]] == [ids[2], ids[1]]
+    assert second["data"][0]["id"] == ids[0]
+    assert first["has_more"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"name": ""}, "name"),
+        ({"name": 7}, "name"),
+        ({"groups": []}, "groups"),
+        ({"groups": "default"}, "groups"),
+        ({"models": []}, "models"),
+        ({"expires_at": "tomorrow"}, "expires_at"),
+        ({"expires_at": 1}, "expires_at"),
+        ({"expires_at": 10**30}, "expires_at"),
+        ({"strict": "perhaps"}, "strict"),
+        ({"rpm": 10}, "rpm"),
+        ({"budget_usd": "5"}, "budget_usd"),
+        ({"allowed_ips": ["10.0.0.0/8"]}, "allowed_ips"),
+        ({"hash": "0" * 64}, "hash"),
+        ({"id": "key_mine"}, "id"),
+    ],
+)
+async def test_what_cannot_be_is_a_400_naming_the_field(admin: httpx.AsyncClient, fields: dict[str, Any], param: str) -> None:
+    answer = await admin.post("/admin/keys", json={"name": "boats", **fields})
+    assert answer.status_code == 400, answer.text
+    assert error_of(answer)["param"] == param
+
+
+@pytest.mark.parametrize("query", [{"limit": "0"}, {"limit": "1000"}, {"limit": "many"}, {"before": "a\x00b"}, {"before": ""}])
+async def test_a_bad_query_is_a_400(admin: httpx.AsyncClient, query: dict[str, str]) -> None:
+    answer = await admin.get("/admin/keys", params=query)
+    assert (answer.status_code, error_of(answer)["param"]) == (400, next(iter(query)))
+
+
+async def test_a_place_that_does_not_exist_gives_an_empty_page(admin: httpx.AsyncClient) -> None:
+    assert (await admin.get("/admin/keys", params={"before": "key_none"})).json() == {"data": [], "has_more": False, "next": None}
+
+
+async def test_times_are_unix_seconds(admin: httpx.AsyncClient) -> None:
+    created = (await made(admin))["created_at"]
+    assert abs(datetime.now(UTC).timestamp() - created) < 60
