@@ -98,24 +98,24 @@ def serves(channel: Channel, model: str, op: Operation, variant: str | None = No
     """
     models, adapter = catalogue(channel.adapter), adapters()[channel.adapter]
     if channel.models == "*":
-        card = _variant(models, models.find(model), variant)
+        card = _variant(models, models.find(model, op), op, variant)
         if card is not None and not (card.retired and channel.base_url == adapter.base_url("")):
             return Served(card.upstream, card)
         return Served(model, models.open_card(op), named=False) if adapter.open_catalogue else None
     upstream = channel.models.get(model)
     if upstream is None:
         return None
-    card = _variant(models, models.find(upstream), variant)
+    card = _variant(models, models.find(upstream, op), op, variant)
     if card is not None:
         return Served(card.upstream, card)
-    return Served(upstream, models.find(model) or models.open_card(op))
+    return Served(upstream, models.find(model, op) or models.open_card(op))
 
 
-def _variant(models: Catalogue, card: ModelCard | None, variant: str | None) -> ModelCard | None:
+def _variant(models: Catalogue, card: ModelCard | None, op: Operation, variant: str | None) -> ModelCard | None:
     """What an umbrella name stands for; the umbrella itself while that is not said or not known."""
     if card is None or not card.by_variant or variant is None:
         return card
-    return models.find(variant) or card
+    return models.find(variant, op) or card
 
 
 def public_names(channel: Channel) -> Iterable[str]:

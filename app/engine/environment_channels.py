@@ -1,5 +1,6 @@
 """Channels that vendor credentials in the environment make: `ARK_API_KEY=…` is a working channel `env-ark` (CONTRACT §2)."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -18,13 +19,15 @@ from app.store.database import Database
 from app.store.secrets import Vault
 
 _PRESENT, _GONE = "present", "gone"
+_log = logging.getLogger(__name__)
 
 
 async def ensure_environment_channels(database: Database, vault: Vault, environ: Mapping[str, str], now: datetime) -> None:
     """Makes, updates or disables the `env-…` channels so that they say what the variables say; doing it again changes nothing.
 
     Everything else about them (groups, priority, prices) stays as operators set it, and one that an operator disabled stays so
-    until its variables have gone and come back. Raises InvalidRequest for a credential that cannot be used.
+    until its variables have gone and come back. `<ADAPTER>_BASE_URL` points the channel elsewhere, and is needed where the
+    adapter has no usual address. Raises InvalidRequest for a credential that cannot be used.
     """
     async with changing(database) as connection:
         channels = {channel.name: channel for channel in await channel_store.every(connection, vault) if not channel.deleted}
@@ -44,17 +47,23 @@ async def _ensure(
             await update(connection, vault, held, replace(held, enabled=False), now)
             await setting_store.put(connection, mark, _GONE)
         return
+    base_url = environ.get(f"{adapter.name.upper()}_BASE_URL", "").strip()
+    if not base_url and not adapter.default_base_url:
+        _log.warning("%s has a credential in the environment and no %s_BASE_URL: no channel", adapter.name, adapter.name.upper())
+        return
     if held is None:
         fresh = Channel(
             id="",
             name=ENVIRONMENT_PREFIX + adapter.name,
             adapter=adapter.name,
-            base_url="",
+            base_url=base_url,
             credentials=(Credential("", fields),),
         )
         await insert(connection, vault, fresh, now)
     else:
         wanted = replace(held, credentials=_credentials(held, fields))
+        if base_url:
+            wanted = replace(wanted, base_url=adapter.base_url(base_url))
         if await setting_store.get(connection, mark) == _GONE:
             wanted = replace(wanted, enabled=True)
         if wanted != held:

@@ -136,3 +136,12 @@ async def test_a_deleted_environment_channel_is_made_anew(database: Database) ->
     await desk.delete((await desk.find("env-ark")).id)
     await start(database, environ)
     assert (await desk.find("env-ark")).enabled
+
+
+async def test_a_base_url_beside_the_credential_points_the_channel_there(database: Database) -> None:
+    await start(database, {"NEWAPI_API_KEY": "alone"})
+    assert "env-newapi" not in await channels(database)
+    await start(database, {"NEWAPI_API_KEY": "k", "NEWAPI_BASE_URL": "https://relay.example.com/v1"})
+    assert (await channels(database))["env-newapi"].base_url == "https://relay.example.com"
+    await start(database, {"NEWAPI_API_KEY": "k", "NEWAPI_BASE_URL": "https://other.example.com"})
+    assert (await channels(database))["env-newapi"].base_url == "https://other.example.com"
