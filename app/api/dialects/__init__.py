@@ -1,0 +1,1 @@
+"""How a job looks to each kind of client; pure functions from jobs to JSON."""

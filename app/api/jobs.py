@@ -1,0 +1,37 @@
+"""Answers about video jobs, alike for both video dialects."""
+
+from collections.abc import Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api.answers import json_answer, poll_headers, warning_headers
+from app.api.deps import base_url
+from app.api.dialects.videos import Link
+from app.api.errors import failure_of
+from app.api.wording import failure_text
+from app.domain.errors import InvalidRequest
+from app.domain.jobs import Job, JobStatus
+from app.domain.json import JsonObject
+from app.engine.gateway import Gateway
+
+
+def linker(request: Request, gateway: Gateway) -> Callable[[Job], Link]:
+    """Makes, for a job, the function that links its results as this client can reach them."""
+    base = base_url(request, gateway)
+    return lambda job: lambda index: gateway.links.result(job.id, index, base)
+
+
+def job_answer(job: Job, content: JsonObject, gateway: Gateway, *, created: bool = False) -> Response:
+    """A job's JSON, with the headers that say when to ask again; a create also says what was not done as asked."""
+    headers = poll_headers(job, gateway.paces.of(job))
+    return json_answer(content, headers={**headers, **warning_headers(job.notices)} if created else headers)
+
+
+def check_finished(job: Job) -> None:
+    """Raises InvalidRequest for a job without results: `video_not_ready`, or the code with which it failed."""
+    if job.status is JobStatus.FAILED:
+        failure = failure_of(job)
+        raise InvalidRequest(failure_text(failure, job), code=failure.code, param="id")
+    if job.status is not JobStatus.COMPLETED:
+        raise InvalidRequest(f"The result is not ready yet; the status is {job.status}.", code="video_not_ready", param="id")

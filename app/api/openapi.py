@@ -1,0 +1,59 @@
+"""Makes `/openapi.json` say what really happens: our schemas, our error body, no framework leftovers."""
+
+from typing import Any
+
+from fastapi import FastAPI
+
+from app.api.answer_schemas import SCHEMAS
+from app.domain.json import Json
+
+_LEFTOVERS = ("HTTPValidationError", "ValidationError")
+_METHODS = frozenset({"get", "post", "put", "patch", "delete"})
+_ERROR: dict[str, Json] = {
+    "description": "An error; `code` says which.",
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+}
+
+
+def install(app: FastAPI) -> None:
+    """Replaces the application's OpenAPI document by one with our components and errors."""
+    framework = app.openapi
+
+    def document() -> dict[str, Any]:  # the framework's own type
+        if app.openapi_schema is None:
+            app.openapi_schema = _finished(framework())
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign]  # the documented way
+
+
+def answers(schema: str, *, streamed: bool = False) -> dict[str, Json]:
+    """The `responses` of an operation that answers with one of our schemas, or with events on demand."""
+    content: dict[str, Json] = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+    if streamed:
+        content["text/event-stream"] = {"schema": {}}
+    return {"200": {"description": "The answer.", "content": content}}
+
+
+def binary(*media_types: str) -> dict[str, Json]:
+    """The `responses` of an operation that answers with a file."""
+    content: dict[str, Json] = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in media_types}
+    return {
+        "200": {"description": "The file.", "content": content},
+        "206": {"description": "A part of it.", "content": content},
+        "304": {"description": "Not changed."},
+        "416": {"description": "No such range."},
+    }
+
+
+def _finished(schema: dict[str, Any]) -> dict[str, Any]:
+    components = schema.setdefault("components", {}).setdefault("schemas", {})
+    for name in _LEFTOVERS:
+        components.pop(name, None)
+    components.update(SCHEMAS)
+    for path in schema["paths"].values():
+        for method in _METHODS & path.keys():
+            responses = path[method]["responses"]
+            responses.pop("422", None)
+            responses.update({"4XX": _ERROR, "5XX": _ERROR})
+    return schema

@@ -1,0 +1,84 @@
+"""`/v1/videos`: video jobs in OpenAI's dialect."""
+
+from typing import Annotated, Literal
+
+from fastapi import Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api.answers import json_answer
+from app.api.deps import CurrentKey, GatewayDep, own_job, shown_id
+from app.api.dialects.videos import deleted_object, video_list, video_object
+from app.api.downloads import ask_of, send_content
+from app.api.jobs import check_finished, job_answer, linker
+from app.api.wishes import read_derived_wish, read_wish
+from app.domain.errors import NotFound
+
+Limit = Annotated[int, Query(ge=0, le=100, description="How many, at most.")]
+Order = Annotated[Literal["asc", "desc"], Query(description="By creation time; `desc` is newest first.")]
+After = Annotated[str | None, Query(description="The last id of the page before.")]
+Index = Annotated[int, Query(ge=0, le=99, description="Which result, where a job has several.")]
+VariantName = Annotated[str, Query(description="`video`; others are not available yet.")]
+
+
+async def create_video(request: Request, key: CurrentKey, gateway: GatewayDep) -> Response:
+    """Starts a video job and answers as soon as a vendor has accepted it."""
+    job = await gateway.create(await read_wish(request, gateway, key, "/v1/videos"))
+    return job_answer(job, video_object(job, linker(request, gateway)(job)), gateway, created=True)
+
+
+async def edit_video(request: Request, key: CurrentKey, gateway: GatewayDep) -> Response:
+    """Starts a job that changes a video: one of your own (`video: {id}`), a URL or a file."""
+    job = await gateway.create(await read_derived_wish(request, gateway, key, "/v1/videos/edits"))
+    return job_answer(job, video_object(job, linker(request, gateway)(job)), gateway, created=True)
+
+
+async def extend_video(request: Request, key: CurrentKey, gateway: GatewayDep) -> Response:
+    """Starts a job that continues a video: one of your own (`video: {id}`), a URL or a file."""
+    job = await gateway.create(await read_derived_wish(request, gateway, key, "/v1/videos/extensions"))
+    return job_answer(job, video_object(job, linker(request, gateway)(job)), gateway, created=True)
+
+
+async def remix_video(job_id: str, request: Request, key: CurrentKey, gateway: GatewayDep) -> Response:
+    """Starts a job that makes a finished video of yours again, with another prompt."""
+    job = await gateway.create(await read_derived_wish(request, gateway, key, "/v1/videos/remix", job_id))
+    return job_answer(job, video_object(job, linker(request, gateway)(job)), gateway, created=True)
+
+
+async def list_videos(
+    request: Request, key: CurrentKey, gateway: GatewayDep, limit: Limit = 20, order: Order = "desc", after: After = None
+) -> Response:
+    """This key's own video jobs, a page at a time."""
+    found = await gateway.page(key.id, "video", limit=limit + 1, order=order, after=shown_id(after))
+    page = video_list(found[:limit], linker(request, gateway), has_more=len(found) > limit)
+    return json_answer(page)
+
+
+async def read_video(job_id: str, request: Request, key: CurrentKey, gateway: GatewayDep) -> Response:
+    """A video job."""
+    job = await own_job(gateway, key, job_id, "video")
+    return job_answer(job, video_object(job, linker(request, gateway)(job)), gateway)
+
+
+async def delete_video(job_id: str, key: CurrentKey, gateway: GatewayDep) -> Response:
+    """Removes a video job with its files; one that still runs is cancelled first, where its vendor can."""
+    job = await own_job(gateway, key, job_id, "video")
+    await gateway.delete(job.id, key.id)
+    return json_answer(deleted_object(job.id))
+
+
+async def cancel_video(job_id: str, request: Request, key: CurrentKey, gateway: GatewayDep) -> Response:
+    """Cancels a running job at its vendor; the job then failed with the code `cancelled`."""
+    job = await gateway.cancel(await own_job(gateway, key, job_id, "video"))
+    return job_answer(job, video_object(job, linker(request, gateway)(job)), gateway)
+
+
+async def read_video_content(
+    job_id: str, request: Request, key: CurrentKey, gateway: GatewayDep, variant: VariantName = "video", index: Index = 0
+) -> Response:
+    """The file that a job made; ranges and conditional requests work."""
+    job = await own_job(gateway, key, job_id, "video")
+    if variant != "video":
+        raise NotFound(f"This job has no {variant[:50]!r}.", code="variant_not_available", param="variant")
+    check_finished(job)
+    return await send_content(request, await gateway.results.content(job, index, ask_of(request)))

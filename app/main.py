@@ -1,0 +1,38 @@
+"""Builds the application: the only place that knows everybody."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from app import __version__, logs
+from app.api import admin, errors, middleware, openapi, routes
+from app.settings import Settings
+from app.wiring import Outside, running_gateway
+
+
+def create_app(settings: Settings, outside: Outside | None = None) -> FastAPI:
+    """The gateway as an ASGI application; it migrates the database and starts polling when its lifespan begins."""
+    outside = outside or Outside()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with running_gateway(settings, outside) as gateway:
+            app.state.gateway = gateway
+            yield
+
+    app = FastAPI(title="Filmgate", version=__version__, lifespan=lifespan, docs_url="/docs", redoc_url=None, redirect_slashes=False)
+    app.state.settings = settings
+    errors.install(app)
+    routes.include(app)
+    admin.include(app)
+    openapi.install(app)
+    middleware.install(app, settings)
+    return app
+
+
+def app_from_environment() -> FastAPI:
+    """For an ASGI server's factory option; settings come from the environment."""
+    settings = Settings()
+    logs.configure(settings.log_level, settings.log_format)
+    return create_app(settings)
