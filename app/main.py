@@ -21,7 +21,9 @@ def create_app(settings: Settings, outside: Outside | None = None) -> FastAPI:
             app.state.gateway = gateway
             yield
 
-    app = FastAPI(title="Filmgate", version=__version__, lifespan=lifespan, docs_url="/docs", redoc_url=None, redirect_slashes=False)
+    app = FastAPI(
+        title="Filmgate", version=__version__, lifespan=lifespan, docs_url="/docs", redoc_url=None, redirect_slashes=False
+    )
     app.state.settings = settings
     errors.install(app)
     routes.include(app)

@@ -20,6 +20,7 @@ from app.engine.configuration import Configuration
 from app.engine.content_source import Sources
 from app.engine.credentials import Credentials
 from app.engine.fetch import Fetcher
+from app.engine.formats import Formats
 from app.engine.gateway import Gateway
 from app.engine.guard import Guard
 from app.engine.leases import Leases
@@ -136,6 +137,7 @@ def _wired(settings: Settings, outside: Outside, database: Database, transport: 
         poller=poller,
         leases=Leases(database, recorder, poller, paces, outside.now, outside.now()),
         results=results,
+        formats=Formats(database, results, assets),
         canceller=Canceller(recorder, vendors, configuration, credentials, poller, outside.now),
         assets=assets,
         links=links,

@@ -27,13 +27,14 @@
     price = { unit = "second", usd = { "720p" = "0.05", "1080p+audio" = "0.2", "*" = "0.05" } }
     pace = 90                              typical seconds to a result
     [[….when]]                             mode = ["i2v"] / resolution = […] / media = ["first_frame"] → other values
+                                           (also duration, quality, generate_audio)
 
 A list that is left out means "not known, pass anything on"; an empty one means "has no such thing".
 """
 
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -55,10 +56,14 @@ class Catalogue:
     cards: tuple[ModelCard, ...]
     by_name: Mapping[str, ModelCard]  # public names, aliases and upstream names
     open_cards: Mapping[str, ModelCard]  # per operation
+    by_op: Mapping[tuple[str, str], ModelCard] = field(default_factory=dict)  # (operation, any name)
 
-    def find(self, name: str) -> ModelCard | None:
-        """The card of this public name, alias or upstream name."""
-        return self.by_name.get(name)
+    def find(self, name: str, op: Operation | None = None) -> ModelCard | None:
+        """The card of this public name, alias or upstream name.
+
+        `op` decides where a vendor has one name for a picture model and a video model.
+        """
+        return self.by_op.get((op or "", name)) or self.by_name.get(name)
 
     def open_card(self, op: Operation) -> ModelCard:
         """What to assume of a name that the data file lacks."""
@@ -77,12 +82,16 @@ def load(name: str, folder: Path = _FOLDER) -> Catalogue:
             if alias in by_name:
                 raise ValueError(f"{name}.toml: the name {alias!r} is given twice")
             by_name[alias] = card
+    by_op: dict[tuple[str, str], ModelCard] = {
+        (card.capabilities.op, alias): card for card in cards for alias in (card.name, *card.aliases)
+    }
     for card in cards:
         by_name.setdefault(card.upstream, card)
+        by_op.setdefault((card.capabilities.op, card.upstream), card)
     opened = _table(document.get("open", {}))
     operations: tuple[Operation, ...] = ("video", "image")
     open_cards: dict[str, ModelCard] = {op: _open_card(op, _table(opened.get(op, {})), profiles) for op in operations}
-    return Catalogue(cards, by_name, open_cards)
+    return Catalogue(cards, by_name, open_cards, by_op)
 
 
 def _read(path: Path) -> Table:
@@ -157,7 +166,7 @@ def _overlay(entry: Table) -> Overlay:
     return Overlay(conditions, _parsed({key: value for key, value in entry.items() if key not in _CONDITIONS}))
 
 
-_CONDITIONS = frozenset({"mode", "resolution", "duration", "media", "quality"})
+_CONDITIONS = frozenset({"mode", "resolution", "duration", "media", "quality", "generate_audio"})
 
 
 def _parsed(values: Table) -> dict[str, object]:

@@ -14,6 +14,7 @@ from app.domain.errors import InvalidRequest
 from app.domain.jobs import Job, JobStatus
 from app.domain.json import JsonObject
 from app.engine.gateway import Gateway
+from app.logs import request_id
 
 
 def linker(request: Request, gateway: Gateway) -> Callable[[Job], Link]:
@@ -25,6 +26,8 @@ def linker(request: Request, gateway: Gateway) -> Callable[[Job], Link]:
 def job_answer(job: Job, content: JsonObject, gateway: Gateway, *, created: bool = False) -> Response:
     """A job's JSON, with the headers that say when to ask again; a create also says what was not done as asked."""
     headers = poll_headers(job, gateway.paces.of(job))
+    if job.status is JobStatus.FAILED:
+        content = {**content, "request_id": request_id.get()}  # what people quote when they ask why
     return json_answer(content, headers={**headers, **warning_headers(job.notices)} if created else headers)
 
 

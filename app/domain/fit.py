@@ -11,6 +11,7 @@ from app.domain.json import Json
 from app.domain.media import Media, Role
 from app.domain.requests import ImageRequest, Mode, Notice, Request, VideoRequest
 
+CONVERTED = frozenset({"png", "jpeg", "webp"})  # picture formats that the gateway makes of any other
 _FRAMES = (Role.FIRST_FRAME, Role.LAST_FRAME)
 _REFERENCES = (Role.REFERENCE_IMAGE, Role.REFERENCE_VIDEO, Role.REFERENCE_AUDIO)
 
@@ -33,6 +34,7 @@ def fit(request: Request, capabilities: Capabilities, *, roles_guessed: bool = F
         raise InvalidRequest(f"The model {request.model!r} makes {capabilities.op}s.", param=request.client_name("model"))
     notices: list[Notice] = []
     request = _fit_roles(request, capabilities, notices, roles_guessed)
+    request = _fit_mode(request, capabilities, notices)
     _check_mode(request, capabilities)
     capabilities = overlaid(capabilities, request)
     _check_media(request, capabilities)
@@ -88,6 +90,30 @@ def _fit_roles(request: Request, capabilities: Capabilities, notices: list[Notic
     if mixed:
         notices.append(Notice("adjusted:media", "media", _roles(request.media), _roles(media)))
     return replace(request, media=media, mode=Mode.R2V)
+
+
+def _fit_mode(request: Request, capabilities: Capabilities, notices: list[Notice]) -> Request:
+    """Where nobody named a mode and the model has no use for the guessed one, the media may well be meant as what it can do."""
+    modes, inputs = capabilities.modes, capabilities.inputs
+    if modes is None or inputs is None or "mode" in request.named:
+        return request
+    takes = {role for role, rule in inputs.items() if rule.most}
+    roles = {item.role for item in request.media}
+    if request.mode is Mode.R2V and Role.REFERENCE_VIDEO in roles - takes and Mode.EDIT in modes:
+        return _meant(request, Mode.EDIT, Role.REFERENCE_VIDEO, Role.SOURCE_VIDEO)
+    if roles == {Role.REFERENCE_AUDIO} and Mode.R2V not in modes and Mode.T2V in modes:
+        return replace(request, mode=Mode.T2V)
+    if request.mode is Mode.I2V and Mode.I2V not in modes and Mode.R2V in modes and Role.FIRST_FRAME in roles - takes:
+        meant = _meant(request, Mode.R2V, Role.FIRST_FRAME, Role.REFERENCE_IMAGE)
+        notices.append(Notice("adjusted:media", "media", _roles(request.media), _roles(meant.media)))
+        return meant
+    return request
+
+
+def _meant(request: Request, mode: Mode, guessed: Role, role: Role) -> Request:
+    """The request in another mode, with the media of one role in another one."""
+    media = tuple(replace(item, role=role) if item.role is guessed else item for item in request.media)
+    return replace(request, mode=mode, media=media)
 
 
 def _roles(media: tuple[Media, ...]) -> list[Json]:
@@ -186,17 +212,20 @@ def _fit_video_scalars(request: VideoRequest, capabilities: Capabilities, notice
 
 def _fit_image_scalars(request: ImageRequest, capabilities: Capabilities, notices: list[Notice]) -> ImageRequest:
     kept = _Keep(capabilities, notices, _IMAGE_SCALARS)
-    output_format = request.output_format
+    output_format, compression = request.output_format, request.output_compression
     if output_format and capabilities.output_formats is not None and output_format not in capabilities.output_formats:
+        if output_format in CONVERTED:
+            compression = None  # the gateway makes the format, and this with it
+        else:
+            _report(notices, "output_format", output_format, None)
         output_format = None
-        _report(notices, "output_format", request.output_format, None)
     return replace(
         request,
         output_format=output_format,
         seed=kept("seed", request.seed),
         negative_prompt=kept("negative_prompt", request.negative_prompt),
         watermark=kept("watermark", request.watermark),
-        output_compression=kept("output_compression", request.output_compression),
+        output_compression=kept("output_compression", compression),
         background=kept("background", request.background),
         moderation=kept("moderation", request.moderation),
         input_fidelity=kept("input_fidelity", request.input_fidelity),

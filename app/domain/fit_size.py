@@ -31,6 +31,8 @@ def fit_video_size(request: VideoRequest, capabilities: Capabilities, notices: l
 def fit_image_size(request: ImageRequest, capabilities: Capabilities, notices: list[Notice]) -> ImageRequest:
     """Pixels that the model can make; a tier word stays a word when the client named no shape."""
     asked = _asked_size(request)
+    if asked is not None and _takes_words(capabilities):
+        asked, request = None, replace(request, width=None, height=None)  # the tier and the shape of the pixels stay
     if asked is None:
         return _image_from_words(request, capabilities, notices)
     if capabilities.sizes == ():
@@ -55,6 +57,12 @@ def _image_from_words(request: ImageRequest, capabilities: Capabilities, notices
         return replace(request, resolution=tier, aspect_ratio=ratio)
     size = size or _possible_size(pixels_of(tier or "1K", ratio or "1:1", "image"), capabilities)
     return replace(request, resolution=tier, aspect_ratio=ratio, width=size[0], height=size[1])
+
+
+def _takes_words(capabilities: Capabilities) -> bool:
+    """Whether the model is told a tier and a ratio, and never pixels."""
+    free = capabilities.sizes is None and capabilities.min_pixels is None and capabilities.max_pixels is None
+    return free and not capabilities.pixels and bool(capabilities.aspect_ratios)
 
 
 def _asked_size(request: VideoRequest | ImageRequest) -> tuple[int, int] | None:

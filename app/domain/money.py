@@ -9,7 +9,8 @@ from app.domain.json import Json
 from app.domain.requests import Request, VideoRequest
 
 MICRO = 1_000_000
-_UNITS = frozenset({"second", "image", "job", "mtoken"})
+_UNITS = ("image", "job", "mtoken", "second")
+_DEAREST = 1_000_000  # USD for one unit; "1e999999999" is a finite number too
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def _quantity(request: Request, unit: str) -> Decimal:
 def price_from_json(value: Json) -> Price:
     """A channel's own price (CONTRACT §4); raises ValueError saying what is wrong."""
     if not isinstance(value, Mapping) or value.get("unit") not in _UNITS:
-        raise ValueError(f"a price needs a unit, one of {', '.join(sorted(_UNITS))}")
+        raise ValueError(f"a price needs a unit, one of {', '.join(_UNITS)}")
     usd = value.get("usd")
     rates = usd if isinstance(usd, Mapping) else {"*": usd}
     return Price(unit=str(value["unit"]), usd={key: _amount(rate) for key, rate in rates.items()})
@@ -67,6 +68,6 @@ def _amount(value: Json) -> Decimal:
         amount = Decimal(str(value))
     except InvalidOperation as error:
         raise ValueError(f"{value!r} is not an amount in USD") from error
-    if not amount.is_finite() or amount < 0:
+    if not amount.is_finite() or not 0 <= amount <= _DEAREST:
         raise ValueError(f"{value!r} is not an amount in USD")
     return amount

@@ -16,6 +16,7 @@ from app.engine.cancel import Canceller
 from app.engine.clock import Now
 from app.engine.configuration import Configuration
 from app.engine.exchange import Listener
+from app.engine.formats import Formats
 from app.engine.leases import Leases
 from app.engine.links import Links
 from app.engine.origins import Origins
@@ -59,6 +60,7 @@ class Gateway:
     poller: Poller
     leases: Leases
     results: Results
+    formats: Formats
     canceller: Canceller
     assets: Assets
     links: Links
@@ -126,7 +128,7 @@ class Gateway:
         while not job.status.final:
             changed = await self.watching.changed(job.id, patience=5.0)
             job = changed or await self.job(job.id, wish.key.id)
-        return job
+        return await self.formats.applied(job)
 
     async def job(self, job_id: str, key_id: str | None) -> Job:
         """A key's own job (any job when the key is None); another key's does not exist."""

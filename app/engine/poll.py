@@ -231,7 +231,8 @@ class Poller:
         tracked.failures, tracked.gone = tracked.failures + 1, after.gone
         if after.gone >= GONE_LIMIT:
             lost = Failure("upstream_job_lost", "The vendor no longer knows this job.", error.upstream_code)
-            await self._write(tracked, fail(tracked.job, lost, self.now()))
+            never_seen = tracked.job.stage is Stage.SENDING
+            await self._write(tracked, fail(tracked.job, UNKNOWN if never_seen else lost, self.now()))
         await self._expire(tracked)
         return after.delay
 

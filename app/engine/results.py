@@ -50,9 +50,13 @@ class Results:
 
     async def inline(self, job: Job, index: int) -> str:
         """One output as bare base64."""
+        return base64.b64encode(await self.whole(job, index)).decode()
+
+    async def whole(self, job: Job, index: int) -> bytes:
+        """One output's bytes; raises UpstreamUnreadable for one that is too large for that."""
         output = output_of(job, index)
         if output.data is not None:
-            return base64.b64encode(output.data).decode()
+            return output.data
         content = await self.content(job, index, Ask())
         chunks, size = [], 0
         try:
@@ -63,7 +67,7 @@ class Results:
                 chunks.append(chunk)
         finally:
             await content.close()
-        return base64.b64encode(b"".join(chunks)).decode()
+        return b"".join(chunks)
 
 
 def output_of(job: Job, index: int) -> Output:

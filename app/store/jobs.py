@@ -24,6 +24,8 @@ _INSERT = {
 _RECORD = update(jobs).where(jobs.c.id == bindparam("which"), open_jobs)
 _RECORD_OWNED = _RECORD.where(jobs.c.lease_owner == bindparam("held_by"))
 
+_OUTPUTS = update(jobs).where(jobs.c.id == bindparam("which"), final_jobs)
+
 _GET = select(jobs).where(jobs.c.id == bindparam("which"))
 _LOCK = _GET.with_for_update()
 _GET_OF_KEY = _GET.where(jobs.c.key_id == bindparam("of_key"), jobs.c.parent_id.is_(None))
@@ -142,6 +144,13 @@ async def admin_page(
     if before is not None:
         query = query.where(_place < select(jobs.c.created_at, jobs.c.id).where(jobs.c.id == before).scalar_subquery())
     return await _all(connection, query.order_by(jobs.c.created_at.desc(), jobs.c.id.desc()).limit(limit))
+
+
+async def replace_outputs(connection: AsyncConnection, job: Job) -> bool:
+    """Writes where a finished job's results lie now (a copy of ours, another format); its outcome stays as it is."""
+    row = changed_row(job)
+    changed = await connection.execute(_OUTPUTS, {"which": job.id, "outputs": row["outputs"], "expires_at": row["expires_at"]})
+    return changed.rowcount == 1
 
 
 async def delete_one(connection: AsyncConnection, job_id: str, key_id: str) -> bool:

@@ -4,6 +4,7 @@ import random
 from collections import Counter
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -81,6 +82,11 @@ def test_every_skip_has_its_reason() -> None:
         "any": "another channel names this model",
     }
     assert found[0].eligible
+
+
+@pytest.mark.parametrize("closed", [{"groups": frozenset({"vip"})}, {"enabled": False}, {"deleted": True}])
+def test_a_name_behind_a_closed_door_is_nobodys(closed: dict[str, Any]) -> None:
+    assert order(channel("any"), channel("closed", models={"m": "x"}, **closed)) == ["any"]
 
 
 def test_an_open_catalogue_serves_what_nobody_names() -> None:

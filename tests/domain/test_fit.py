@@ -241,7 +241,7 @@ def test_a_size_that_is_not_on_the_list_becomes_the_nearest_shape() -> None:
 
 def test_image_scalars_that_the_model_lacks_are_dropped() -> None:
     model = Capabilities(op="image", scalars=frozenset({"background"}), output_formats=("png",))
-    result = fit(image(background="transparent", style="vivid", output_format="webp", moderation="auto"), model)
+    result = fit(image(background="transparent", style="vivid", output_format="svg", moderation="auto"), model)
     assert codes(result.notices) == ("dropped:output_format", "dropped:style")
     assert fitted_image(result).background == "transparent"
 
@@ -249,3 +249,9 @@ def test_image_scalars_that_the_model_lacks_are_dropped() -> None:
 def test_an_unlimited_image_model_keeps_every_size() -> None:
     result: Any = fit(image(width=333, height=777), Capabilities(op="image"))
     assert (result.request.width, result.request.height, result.notices) == (333, 777, ())
+
+
+def test_a_picture_format_that_the_gateway_makes_itself_is_not_asked_of_the_vendor() -> None:
+    model = Capabilities(op="image", scalars=frozenset(), output_formats=("png",))
+    result = fit(image(output_format="webp", output_compression=80), model)
+    assert (fitted_image(result).output_format, fitted_image(result).output_compression, result.notices) == (None, None, ())
