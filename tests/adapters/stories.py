@@ -83,7 +83,7 @@ def job_of(story: Story, request: Request) -> Job:
     """The job before anything was sent, its media brought to a form that the model takes."""
     card, job = card_of(story), story.content["job"]
     rules = card.capabilities.inputs
-    media = tuple(_prepared(item, None if rules is None else rules.get(item.role)) for item in request.media)
+    media = tuple(prepared(item, None if rules is None else rules.get(item.role)) for item in request.media)
     return Job(
         id="task_01jd3b7v9c8x5m2k4q6r8t0w1y",
         key_id="key_1",
@@ -101,7 +101,7 @@ def job_of(story: Story, request: Request) -> Job:
     )
 
 
-def _prepared(item: Media, rule: InputRule | None) -> Media:
+def prepared(item: Media, rule: InputRule | None) -> Media:
     """What the engine's media step would hand to the adapter."""
     forms = rule.forms if rule else (Form.URL, Form.DATA_URI, Form.UPLOAD, Form.VERBATIM, Form.TASK)
     if item.scheme == "task" and Form.TASK in forms:
