@@ -61,4 +61,5 @@ def configure(level: str, style: str) -> None:
     access = logging.getLogger("uvicorn.access")
     access.handlers, access.propagate = [], False  # requests have their line from our middleware, without the tokens in links
     logging.getLogger("uvicorn.error").setLevel(max(logging.getLevelName(level), logging.INFO))
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    for name in ("alembic", "aiosqlite"):  # the latter would write every statement with all its values
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -21,6 +21,7 @@ from typer.core import TyperGroup
 from app.adapters.registry import adapters, catalogue
 from app.api.admin.channel_bodies import ChannelBody
 from app.cli import app as command_line
+from app.cli.models_page import models_page
 from app.main import create_app
 from app.settings import Settings
 
@@ -293,3 +294,7 @@ def test_the_makefile_has_the_promised_targets(target: str) -> None:
     assert phony is not None
     assert target in phony[1].split()
     assert re.search(rf"^{target}:", makefile, re.MULTILINE)
+
+
+def test_the_page_of_models_says_what_the_data_files_say() -> None:
+    assert text_of("docs/models.md") == models_page(), "run: filmgate models document > docs/models.md"

@@ -7,7 +7,7 @@ the asking, the waiting and the retrying. Write `name`, `statuses`, `build_reque
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar, Literal, TypeAlias
 
 from app.domain.channels import Channel, Credential
@@ -118,6 +118,8 @@ class Adapter:
     open_catalogue: ClassVar[bool] = False
     # whether `build_request` hands `job.callback` (our URL with a secret in it) to the vendor
     takes_callback: ClassVar[bool] = False
+    # whether asking about a finished job again brings a fresh link to a result whose link has died
+    renews_links: ClassVar[bool] = False
 
     def base_url(self, given: str) -> str:
         """The channel's base URL, cleaned of the endings that operators add by habit."""
@@ -146,13 +148,24 @@ class Adapter:
         """What a 2xx answer to the status call says; a Call means one more question, answered to `parse_result`."""
         raise NotImplementedError
 
-    def parse_result(self, job: Job, reply: Reply) -> Snapshot:
-        """What the answer to that further question says."""
+    def parse_result(self, job: Job, reply: Reply) -> "Snapshot | Call":
+        """What the answer to that further question says; a Call means yet another one, answered here too."""
         raise NotImplementedError
 
     def authorize(self, call: Call, credential: Credential, now: datetime) -> Call:
         """The call with the credential on it; by default a bearer token."""
         return call.with_headers(Authorization=f"Bearer {credential.text('api_key')}")
+
+    def address(self, call: Call, base_url: str) -> Call:
+        """The authorised call where it goes; by default as it is, on the channel's base URL.
+
+        For a vendor that spreads its own API over several hosts, which it may do at its own base URL only.
+        """
+        return call
+
+    def sign(self, call: Call, base_url: str, credential: Credential, now: datetime) -> Call:
+        """The addressed call as it leaves, for a vendor whose signature covers host and body; by default as it is."""
+        return call
 
     def build_token(self, credential: Credential, now: datetime) -> Call | None:
         """The call that exchanges this credential for an access token, or None where the credential goes on calls itself.
@@ -176,6 +189,10 @@ class Adapter:
     def build_download(self, job: Job, output: Output) -> Call:
         """The call that fetches an output's bytes; by default a plain GET of its URL."""
         return Call(path=output.url or "")
+
+    def patience(self, job: Job) -> timedelta:
+        """How long the vendor may take by its own rules from acceptance on; a deadline of ours that is shorter waits for it."""
+        return timedelta(0)
 
     def build_cancel(self, job: Job) -> Call | None:
         """The call that cancels the job at the vendor, or None where it has no such thing."""

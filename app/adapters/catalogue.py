@@ -20,9 +20,9 @@
     resolutions = ["720p"]                 default_resolution = "720p"
     aspect_ratios = ["16:9", "auto"]       default_aspect_ratio = "16:9"
     pixels."720p" = { "16:9" = "1280x720" }
-    sizes = ["1024x1024"]                  min_pixels, max_pixels, pixel_multiple, max_ratio, keeps_pixels
+    sizes = ["1024x1024"]                  min_pixels, max_pixels, min_side, max_side, pixel_multiple, max_ratio, keeps_pixels
     qualities, output_formats, scalars, vendor_fields = [names]
-    inputs.first_frame = { most = 1, forms = ["url", "data_uri"], mimes = ["image/png"], max_mb = 30 }
+    inputs.first_frame = { most = 1, forms = ["url", "data_uri"], mimes = ["image/png"], max_mb = 30, alike = true }
     prompt_required, prompt_limit, frames_mix, two_images, most_n
     price = { unit = "second", usd = { "720p" = "0.05", "1080p+audio" = "0.2", "*" = "0.05" } }
     pace = 90                              typical seconds to a result
@@ -243,7 +243,7 @@ def _inputs(value: object) -> dict[Role, InputRule]:
 
 
 def _input(rule: Table) -> InputRule:
-    extra = set(rule) - {"most", "forms", "mimes", "max_mb"}
+    extra = set(rule) - {"most", "forms", "mimes", "max_mb", "alike"}
     if extra:
         raise ValueError(f"unknown input key(s): {', '.join(sorted(extra))}")
     size = rule.get("max_mb")
@@ -252,6 +252,7 @@ def _input(rule: Table) -> InputRule:
         forms=tuple(Form(form) for form in _strings(rule.get("forms", ["url", "data_uri"]))),
         mimes=frozenset(_strings(rule.get("mimes", []))),
         max_bytes=None if size is None else int(_number(size) * _MEBIBYTE),
+        alike=_flag(rule.get("alike", False)),
     )
 
 
@@ -308,6 +309,8 @@ _PARSERS: Mapping[str, Callable[[object], object]] = {
     "sizes": _sizes,
     "min_pixels": _whole,
     "max_pixels": _whole,
+    "min_side": _whole,
+    "max_side": _whole,
     "pixel_multiple": _whole,
     "max_ratio": _number,
     "keeps_pixels": _flag,

@@ -8,6 +8,7 @@ import typer
 from app.adapters.registry import catalogue
 from app.cli.console import AsJson, print_json, print_table, run
 from app.cli.local import local_gateway
+from app.cli.models_page import models_page
 from app.domain.capabilities import ModelCard
 from app.domain.channels import Channel
 from app.domain.json import Json
@@ -27,6 +28,12 @@ def list_models(
         return
     rows = [[", ".join(cell) if isinstance(cell, list) else str(cell or "") for cell in line.values()] for line in found]
     print_table(("model", "makes", "channels", "modes"), rows, "No channel is enabled; `filmgate channels add` makes one.")
+
+
+@app.command("document")
+def document_models() -> None:
+    """Write every model of the data files as a Markdown page (docs/models.md)."""
+    print(models_page(), end="")
 
 
 async def _models(group: str | None) -> list[dict[str, Json]]:

@@ -13,13 +13,15 @@ from app.domain.requests import Mode, Operation
 class InputRule:
     """How many media of one role a model takes, and in which forms, best first.
 
-    `max_bytes` is per item; `mimes` empty means any of the type.
+    `max_bytes` is per item; `mimes` empty means any of the type. `alike`: where the vendor takes links or bytes, never both in
+    one request.
     """
 
     most: int
     forms: tuple[Form, ...] = (Form.URL, Form.DATA_URI)
     mimes: frozenset[str] = frozenset()
     max_bytes: int | None = None
+    alike: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,8 @@ class Capabilities:
     sizes: tuple[tuple[int, int], ...] | None = None  # images: the only sizes there are
     min_pixels: int | None = None  # images: total, where any W×H goes
     max_pixels: int | None = None
+    min_side: int | None = None  # images: of the shorter and the longer side
+    max_side: int | None = None
     pixel_multiple: int = 1
     max_ratio: float | None = None  # images: longest side over shortest
     keeps_pixels: bool = False  # video: any W×H goes as the client wrote it
@@ -109,7 +113,7 @@ class ModelCard:
     capabilities: Capabilities
     aliases: tuple[str, ...] = ()
     by_mode: Mapping[Mode, str] = field(default_factory=dict)  # where the vendor has a name for each mode
-    by_variant: bool = False  # an umbrella: the client's `model_name` says which model it is
+    by_variant: bool = False  # an umbrella: the client's `model_name` says which model it is; with `by_mode` it may be left out
     price: Price | None = None
     pace: float = 90.0
     retired: date | None = None

@@ -99,20 +99,24 @@ def _fit_mode(request: Request, capabilities: Capabilities, notices: list[Notice
         return request
     takes = {role for role, rule in inputs.items() if rule.most}
     roles = {item.role for item in request.media}
-    if request.mode is Mode.R2V and Role.REFERENCE_VIDEO in roles - takes and Mode.EDIT in modes:
-        return _meant(request, Mode.EDIT, Role.REFERENCE_VIDEO, Role.SOURCE_VIDEO)
+    if request.mode in (Mode.R2V, Mode.I2V) and Role.REFERENCE_VIDEO in roles - takes and Mode.EDIT in modes:
+        return _meant(request, Mode.EDIT, _AS_EDIT, notices)
     if roles == {Role.REFERENCE_AUDIO} and Mode.R2V not in modes and Mode.T2V in modes:
         return replace(request, mode=Mode.T2V)
     if request.mode is Mode.I2V and Mode.I2V not in modes and Mode.R2V in modes and Role.FIRST_FRAME in roles - takes:
-        meant = _meant(request, Mode.R2V, Role.FIRST_FRAME, Role.REFERENCE_IMAGE)
-        notices.append(Notice("adjusted:media", "media", _roles(request.media), _roles(meant.media)))
-        return meant
+        return _meant(request, Mode.R2V, _AS_REFERENCE, notices)
     return request
 
 
-def _meant(request: Request, mode: Mode, guessed: Role, role: Role) -> Request:
-    """The request in another mode, with the media of one role in another one."""
-    media = tuple(replace(item, role=role) if item.role is guessed else item for item in request.media)
+_AS_REFERENCE = {Role.FIRST_FRAME: Role.REFERENCE_IMAGE}
+_AS_EDIT = {**_AS_REFERENCE, Role.REFERENCE_VIDEO: Role.SOURCE_VIDEO}
+
+
+def _meant(request: Request, mode: Mode, roles: Mapping[Role, Role], notices: list[Notice]) -> Request:
+    """The request in another mode, its media in other roles; a clip that was only guessed to be a reference is not worth a word."""
+    media = tuple(replace(item, role=roles.get(item.role, item.role)) for item in request.media)
+    if request.by_role(Role.FIRST_FRAME):
+        notices.append(Notice("adjusted:media", "media", _roles(request.media), _roles(media)))
     return replace(request, mode=mode, media=media)
 
 
@@ -249,6 +253,9 @@ class _Keep:
         self._notices = notices
 
     def __call__(self, name: str, value: T) -> T | None:
+        if value is False and f"{name}_always" in self._honoured:
+            self._notices.append(Notice(f"adjusted:{name}", name, False, True))
+            return None
         if value is None or name in self._honoured:
             return value
         # "no" to a thing that the model does not have is what it does anyway

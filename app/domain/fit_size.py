@@ -124,13 +124,24 @@ def _possible_size(asked: tuple[int, int], capabilities: Capabilities) -> tuple[
         scale = math.sqrt(capabilities.min_pixels / area)
     if capabilities.max_pixels is not None and area > capabilities.max_pixels:
         scale = math.sqrt(capabilities.max_pixels / area)
+    scale *= _side_scale(width * scale, height * scale, capabilities)
     return _rounded(width * scale, height * scale, capabilities)
+
+
+def _side_scale(width: float, height: float, capabilities: Capabilities) -> float:
+    """By how much both sides must grow or shrink to lie within the model's limits for one side."""
+    if capabilities.max_side is not None and max(width, height) > capabilities.max_side:
+        return capabilities.max_side / max(width, height)
+    if capabilities.min_side is not None and min(width, height) < capabilities.min_side:
+        return capabilities.min_side / min(width, height)
+    return 1.0
 
 
 def _in_range(size: tuple[int, int], capabilities: Capabilities) -> bool:
     area = size[0] * size[1]
     low, high = capabilities.min_pixels, capabilities.max_pixels
-    return (low is None or area >= low) and (high is None or area <= high)
+    fits = (low is None or area >= low) and (high is None or area <= high)
+    return fits and _side_scale(*size, capabilities) == 1.0
 
 
 def _known_sizes(asked: tuple[int, int], capabilities: Capabilities) -> list[tuple[int, int]]:

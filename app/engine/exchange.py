@@ -9,6 +9,7 @@ from app.domain.channels import Channel, Credential
 from app.domain.errors import Fault, UpstreamMaybeSent, UpstreamRefused, UpstreamUnreadable
 from app.domain.jobs import Failure, Job, JobStatus, Output, Snapshot, Usage
 from app.engine.calls import overridden
+from app.engine.echoes import quiet, quiet_event
 from app.engine.sse import json_events
 from app.engine.transport import StreamReply
 from app.engine.vendors import Vendors
@@ -51,7 +52,7 @@ async def exchange(
     if streamed is not None:
         wanted = await vendors.signed(channel.base_url, adapter, credential, overridden(streamed, channel))
         async with vendors.transport.stream(channel.base_url, wanted) as answer:
-            return await _streamed(adapter, job, answer, heard)
+            return await _streamed(adapter, job, answer, wanted, heard)
     reply = await vendors.ask(channel, credential, call)
     snapshot = _read(adapter, job, reply)
     for index, output in enumerate(snapshot.outputs):
@@ -68,16 +69,16 @@ def _read(adapter: Adapter, job: Job, reply: Reply) -> Snapshot:
         raise UpstreamMaybeSent(error.message, status=reply.status, body=reply.excerpt()) from error
 
 
-async def _streamed(adapter: Adapter, job: Job, answer: StreamReply, heard: Heard) -> tuple[Reply, Snapshot]:
+async def _streamed(adapter: Adapter, job: Job, answer: StreamReply, call: Call, heard: Heard) -> tuple[Reply, Snapshot]:
     if not answer.ok or "text/event-stream" not in answer.headers.get("content-type", ""):
-        reply = await answer.whole()
+        reply = quiet(await answer.whole(), call)
         return reply, _read(adapter, job, reply)
     pictures = _Pictures()
     try:
         async for event in json_events(answer.chunks):
             read = adapter.parse_event(job, event)
             if read is not None:
-                pictures.add(read, heard)
+                pictures.add(quiet_event(read, call), heard)
     except (UpstreamMaybeSent, UpstreamUnreadable):
         if not pictures.outputs:
             raise

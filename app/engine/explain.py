@@ -45,8 +45,10 @@ async def explain(gateway: Gateway, wish: Wish, channel: str | None = None) -> E
     credential = gateway.submitter.desk.credentials.next(choice.channel)
     if adapter.build_token(credential, gateway.now()) is not None:
         credential = replace(credential, fields={**credential.fields, TOKEN: "<token>"})
-    authorised = adapter.authorize(call, credential, gateway.now())
-    picture = shown(authorised, choice.channel.base_url)
+    authorised = adapter.address(adapter.authorize(call, credential, gateway.now()), choice.channel.base_url)
+    signed = adapter.sign(authorised, choice.channel.base_url, credential, gateway.now())
+    # what was signed are bytes; people read JSON
+    picture = shown(replace(signed, json=authorised.json, raw=authorised.raw), choice.channel.base_url)
     return Explanation(wish.request, choice.request, choice.notices, plan.route, _plain(picture, credential), _price(choice))
 
 

@@ -61,7 +61,10 @@ async def prepare(
     if not request.media:
         return request
     work = _Work(rules, uploads, desk)
-    return replace(request, media=tuple(await _together([work.bring(item) for item in request.media])))
+    media = await _together([work.bring(item) for item in request.media])
+    if work.mixed(media):
+        media = await _together([work.without_link(item) for item in media])
+    return replace(request, media=tuple(media))
 
 
 @dataclass(slots=True)
@@ -85,6 +88,18 @@ class _Work:
         if Form.VERBATIM not in rule.forms:
             raise _refused(media, f"The model takes no {media.scheme!r} references here; give a URL or the file itself.")
         return replace(media, form=Form.VERBATIM)
+
+    def mixed(self, media: Sequence[Media]) -> bool:
+        """Whether links and bytes stand side by side where the vendor takes either, but not both."""
+        forms = {item.form for item in media if self.rules and (rule := self.rules.get(item.role)) and rule.alike}
+        return Form.URL in forms and len(forms) > 1
+
+    async def without_link(self, media: Media) -> Media:
+        """The medium as bytes if it is a link that its vendor takes only beside other links."""
+        rule = self.rules.get(media.role) if self.rules else None
+        if rule is None or not rule.alike or media.form is not Form.URL:
+            return media
+        return await self._from_url(media, replace(rule, forms=tuple(form for form in rule.forms if form is not Form.URL)))
 
     async def _from_url(self, media: Media, rule: InputRule) -> Media:
         self.desk.fetcher.guard.check(media.src, param=media.param)

@@ -10,7 +10,7 @@ _UNKNOWN = 90.0  # seconds, for a job that no vendor has yet
 
 
 class Paces:
-    """Learned seconds per (adapter, upstream model), in memory; written now and then."""
+    """Learned seconds per adapter and upstream model (of one kind of result), in memory; written now and then."""
 
     def __init__(self) -> None:
         self._learned: dict[tuple[str, str], float] = {}
@@ -25,15 +25,15 @@ class Paces:
         """Typical seconds from acceptance to result."""
         if not job.adapter:
             return _UNKNOWN
-        found = self._learned.get((job.adapter, job.upstream_model))
+        found = self._learned.get(_name(job))
         if found is not None:
             return found
         models = catalogue(job.adapter)
-        return (models.find(job.upstream_model) or models.open_card(job.request.op)).pace
+        return (models.find(job.upstream_model, job.request.op) or models.open_card(job.request.op)).pace
 
     def learn(self, job: Job, seconds: float) -> None:
         """One more job ended well after this many seconds."""
-        name = (job.adapter, job.upstream_model)
+        name = _name(job)
         if job.adapter:
             self._learned[name] = learned(self.of(job), seconds)
             self._unsaved.add(name)
@@ -47,3 +47,8 @@ class Paces:
             for adapter, upstream_model in sorted(names):
                 await pace_store.put(connection, adapter, upstream_model, self._learned[adapter, upstream_model])
         await self.load(database)
+
+
+def _name(job: Job) -> tuple[str, str]:
+    """A vendor may have one name for a picture model and a video model."""
+    return job.adapter, f"{job.request.op}/{job.upstream_model}"

@@ -93,7 +93,7 @@ def _source_first(found: tuple[Candidate, ...], request: Request) -> list[Candid
 
 
 def _plan_one(request: Request, notices: tuple[Notice, ...], channel: Channel, served: Served, *, strict: bool) -> Planned:
-    if served.card.by_variant:
+    if served.card.by_variant and (request.model_variant is not None or not served.card.by_mode):
         _refuse_variant(request)
     guessed = any(notice.code == "roles_guessed" for notice in notices)
     fitted = fit(request, served.card.capabilities, roles_guessed=guessed)

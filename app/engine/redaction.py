@@ -52,7 +52,7 @@ def redact(value: Json, secrets: Iterable[str] = ()) -> Json:
 def redact_headers(headers: Mapping[str, str], secrets: Iterable[str] = ()) -> dict[str, str]:
     """Headers fit for storing; the names stay."""
     known = tuple(secrets)
-    return {name: MASK if _is_secret(name) else redact(value, known) for name, value in headers.items()}
+    return {name: MASK if is_secret(name) else redact(value, known) for name, value in headers.items()}
 
 
 def secrets_of(credential: Credential) -> tuple[str, ...]:
@@ -73,10 +73,11 @@ def _walk(value: Json, secrets: tuple[str, ...]) -> Json:
 
 
 def _named(name: str, value: Json, secrets: tuple[str, ...]) -> Json:
-    return MASK if value and isinstance(value, str) and _is_secret(name) else _walk(value, secrets)
+    return MASK if value and isinstance(value, str) and is_secret(name) else _walk(value, secrets)
 
 
-def _is_secret(name: str) -> bool:
+def is_secret(name: str) -> bool:
+    """Whether what stands under this name is a secret."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).replace("-", "_").lower()
     return _SECRET_NAME.search(words) is not None
 
@@ -97,7 +98,7 @@ def _text(text: str, secrets: tuple[str, ...]) -> str:
 
 
 def _query_value(found: re.Match[str]) -> str:
-    hidden = found[2].lower() == "key" or _is_secret(found[2])
+    hidden = found[2].lower() == "key" or is_secret(found[2])
     return f"{found[1]}{found[2]}={MASK}" if hidden else found[0]
 
 

@@ -11,6 +11,7 @@ from app.engine.content import Ask, Content, Variant, open_content
 from app.engine.content_source import Sources, Way
 from app.engine.credentials import Credentials
 from app.engine.links import Links
+from app.engine.renewal import renewed
 from app.store import jobs as job_store
 from app.store.database import Database
 
@@ -32,13 +33,23 @@ class Results:
 
         Raises InvalidRequest (`video_not_ready`, the job's own failure code), NotFound (`video_expired`, no such index).
         """
-        maker = await self._maker(job, output_of(job, index))
+        output = output_of(job, index)
+        maker = await self._maker(job, output)
         channel = self.configuration.channel(maker.channel_id)
-        way = None
-        if channel is not None:
-            credential = self.credentials.of(channel, maker.credential_id)
-            way = Way(channel.base_url, adapters()[maker.adapter], credential)
-            job = replace(job, settings=channel.settings, upstream_id=maker.upstream_id, facts=maker.facts)
+        if channel is None:
+            return await open_content(job, index, ask, way=None, sources=self.sources, variant=variant)
+        credential = self.credentials.of(channel, maker.credential_id)
+        way = Way(channel.base_url, adapters()[maker.adapter], credential)
+        job = replace(job, settings=channel.settings, upstream_id=maker.upstream_id, facts=maker.facts)
+        try:
+            return await open_content(job, index, ask, way=way, sources=self.sources, variant=variant)
+        except NotFound as error:
+            fresh = (
+                await renewed(self.sources.vendors, channel, credential, maker, output) if error.code == "video_expired" else None
+            )
+            if fresh is None:
+                raise
+        job = replace(job, outputs=(*job.outputs[:index], fresh, *job.outputs[index + 1 :]))
         return await open_content(job, index, ask, way=way, sources=self.sources, variant=variant)
 
     async def _maker(self, job: Job, output: Output) -> Job:

@@ -106,6 +106,7 @@ class Submission:
             settings=channel.settings,
             callback=self._desk.media.links.callback(self._job.id) if adapter.takes_callback else None,
         )
+        job = replace(job, deadline_at=max(job.deadline_at, self._desk.now() + adapter.patience(job)))
         return job, overridden(adapter.build_request(job), channel)
 
     async def _media(self, choice: Planned) -> tuple[Media, ...]:

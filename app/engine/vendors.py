@@ -10,6 +10,7 @@ from app.adapters.registry import adapters
 from app.domain.channels import Channel, Credential
 from app.domain.errors import UpstreamError, UpstreamNeverSent
 from app.engine.clock import Now
+from app.engine.echoes import quiet
 from app.engine.transport import Transport
 
 TOKEN = "access_token"  # the credential field in which `authorize` finds the token  # noqa: S105  # a name, not a secret
@@ -32,9 +33,9 @@ class Vendors:
     _gates: dict[tuple[str, str], asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
 
     async def ask(self, channel: Channel, credential: Credential, call: Call) -> Reply:
-        """The vendor's whole answer; raises UpstreamError (UpstreamNeverSent when no token could be had)."""
+        """The vendor's answer without our credential in it; raises UpstreamError (UpstreamNeverSent when no token could be had)."""
         signed = await self.signed(channel.base_url, adapters()[channel.adapter], credential, call)
-        return await self.transport.send(channel.base_url, signed)
+        return quiet(await self.transport.send(channel.base_url, signed), signed)
 
     async def signed(self, base_url: str, adapter: Adapter, credential: Credential, call: Call) -> Call:
         """The call with its credential; raises UpstreamNeverSent when no token could be had."""
@@ -42,7 +43,8 @@ class Vendors:
         if exchange is not None:
             token = await self._token((base_url, credential.id), adapter, base_url, exchange)
             credential = replace(credential, fields={**credential.fields, TOKEN: token})
-        return adapter.authorize(call, credential, self.now())
+        addressed = adapter.address(adapter.authorize(call, credential, self.now()), base_url)
+        return adapter.sign(addressed, base_url, credential, self.now())
 
     async def _token(self, name: tuple[str, str], adapter: Adapter, base_url: str, exchange: Call) -> str:
         async with self._gates[name]:

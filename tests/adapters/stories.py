@@ -65,7 +65,8 @@ def stories() -> Iterator[Story]:
 def card_of(story: Story) -> ModelCard:
     """The model card that the story's job is held against."""
     models, job = catalogue(story.adapter), story.content["job"]
-    return models.find(job["model"]) or models.open_card(job["request"].get("op", "video"))
+    op = job["request"].get("op", "video")
+    return models.find(job["model"], op) or models.open_card(op)
 
 
 def asked(story: Story) -> Request:

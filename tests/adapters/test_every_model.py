@@ -24,6 +24,7 @@ VIDEO_NEEDS = {
     Mode.REMIX: (Role.SOURCE_VIDEO,),
     Mode.I2I: (Role.IMAGE,),
 }
+ALWAYS_NEEDED = {"jimeng_image2image_dream_inpaint": (Role.MASK,)}  # beyond what its mode needs
 TYPES = {"image": MediaType.IMAGE, "video": MediaType.VIDEO, "audio": MediaType.AUDIO}
 
 
@@ -57,6 +58,7 @@ def media(case: Case) -> tuple[Media, ...]:
     roles = [role for role in VIDEO_NEEDS.get(case.mode, ()) if inputs is None or role in inputs]
     if case.mode is Mode.R2V and not roles and inputs:
         roles = [role for role in (Role.REFERENCE_VIDEO, Role.REFERENCE_AUDIO) if role in inputs][:1]
+    roles += ALWAYS_NEEDED.get(case.card.name, ())
     return tuple(item(role, number) for number, role in enumerate(roles))
 
 

@@ -580,3 +580,12 @@ def test_jimeng_bodies_name_the_model_by_req_key() -> None:
     assert (request.op, request.model, request.vendor) == ("video", "jimeng_t2v_v30", {})
     assert (picture.op, picture.mode) == ("image", Mode.I2I)
     assert (both.model, both.vendor) == ("m", {"req_key": "jimeng_t2v_v30"})
+
+
+def test_a_task_id_is_the_source_only_where_a_mode_asks_for_one() -> None:
+    extended, _ = normalise("/v1/videos", {"model": "m", "mode": "extend", "task_id": "task-9"})
+    assert [(item.src, item.role, item.param) for item in extended.media] == [("task:task-9", Role.SOURCE_VIDEO, "task_id")]
+    named, _ = normalise("/v1/videos", {"model": "m", "mode": "extend", "video_id": "v-1", "task_id": "task-9"})
+    assert [item.src for item in named.media] == ["task:v-1"]
+    plain, _ = normalise("/v1/videos", {"model": "m", "prompt": "p", "task_id": "mine"})
+    assert (plain.media, plain.vendor) == ((), {"task_id": "mine"})

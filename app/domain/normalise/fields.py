@@ -86,6 +86,7 @@ REFERENCE_IMAGES = MediaRow(
     MediaType.IMAGE, ("reference_images", "reference_image", "reference_image_urls", "ref_images"), Role.REFERENCE_IMAGE
 )
 VIDEOS = MediaRow(MediaType.VIDEO, ("video", "video_url", "videos", "video_urls", "reference_videos", "video_id"))
+SOURCE_TASK = MediaRow(MediaType.VIDEO, ("task_id",))  # read only where a mode asks for a source (seed 3, Kling extend)
 AUDIOS = MediaRow(MediaType.AUDIO, ("audio", "audio_url", "audios", "audio_urls", "reference_audios"))
 MASK = MediaRow(MediaType.IMAGE, ("mask",), Role.MASK)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from app.domain.errors import InvalidRequest
 from app.domain.json import Json, JsonObject
 from app.domain.media import MediaType, Role
-from app.domain.normalise.fields import MEDIA
+from app.domain.normalise.fields import MEDIA, SOURCE_TASK
 from app.domain.normalise.guard import parsed
 from app.domain.normalise.media_rows import Draft, MediaRow
 from app.domain.normalise.reader import Body, Place
@@ -16,6 +16,7 @@ from app.domain.requests import Operation
 
 MOST_MEDIA = 64
 _KEYS = {kind: ("url", f"{kind.value}_url", kind.value) for kind in MediaType}
+_ID_NAMES = frozenset({"video_id", *SOURCE_TASK.names})  # whose values are ids, not links
 _IDS = {"file_id": "file", "id": "task", "task_id": "task"}
 _CONTENT_TYPES = {
     **{f"{kind.value}_url": kind for kind in MediaType},
@@ -68,6 +69,12 @@ def gather(body: Body, op: Operation) -> Gathered:
     return gathered
 
 
+def source_task(body: Body) -> list[Draft]:
+    """The source that a client names by the id of the task that made it, where no video is given otherwise."""
+    reader = _MediaReader(body, "video")
+    return [draft for place in body.places for name in SOURCE_TASK.names for draft in reader.field(SOURCE_TASK, place, name)]
+
+
 def joined(drafts: list[Draft]) -> list[Draft]:
     """Each (type, source) once, at its first position; an explicit role beats none, two different ones both stay."""
     kept: list[Draft] = []
@@ -99,7 +106,7 @@ class _MediaReader:
         if value is None or (name == "audio" and truth(value) is not None):
             return []
         try:
-            drafts = self._values(value, row.type, place.prefix + name, ids=name == "video_id")
+            drafts = self._values(value, row.type, place.prefix + name, ids=name in _ID_NAMES)
         except InvalidRequest:
             if place is self._body.top:
                 raise

@@ -1,14 +1,17 @@
 """Builds the canonical video request."""
 
+from app.domain.media import MediaType
 from app.domain.normalise import fields
 from app.domain.normalise.length import read_length
-from app.domain.normalise.media import gather
+from app.domain.normalise.media import gather, source_task
 from app.domain.normalise.mode import explicit_mode, video_mode
 from app.domain.normalise.prompts import read_prompt
 from app.domain.normalise.reader import Body
 from app.domain.normalise.roles import video_media
 from app.domain.normalise.sizing import read_sizes
-from app.domain.requests import VideoRequest
+from app.domain.requests import Mode, VideoRequest
+
+_ON_A_SOURCE = frozenset({Mode.EXTEND, Mode.EDIT, Mode.REMIX})
 
 
 def video_request(body: Body, route: str, model: str, model_variant: str | None) -> VideoRequest:
@@ -20,7 +23,10 @@ def video_request(body: Body, route: str, model: str, model_variant: str | None)
     size = read_sizes(body, "video")
     quality = body.take(fields.QUALITY)
     explicit = explicit_mode(body, "video", route)
-    media = video_media(gathered.drafts, explicit, body)
+    drafts = gathered.drafts
+    if explicit in _ON_A_SOURCE and not any(draft.type is MediaType.VIDEO for draft in drafts):
+        drafts = [*drafts, *source_task(body)]
+    media = video_media(drafts, explicit, body)
     return VideoRequest(
         model=model,
         model_variant=model_variant,

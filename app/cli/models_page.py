@@ -1,0 +1,82 @@
+"""Writes `docs/models.md` from the data files; a test holds the two together."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+
+from app.adapters.registry import adapters, catalogue
+from app.domain.capabilities import Capabilities, InputRule, ModelCard
+from app.domain.media import Role
+
+_HEAD = """# Models
+
+Every model that an adapter's data file knows, generated from those files: `filmgate models document > docs/models.md`.
+A channel may map any name of yours to any of these. Lengths are seconds; an empty cell means that nothing is known and anything is
+passed on, a dash that the model has no such thing.
+"""
+_COLUMNS = ("model", "also", "modes", "length", "resolution", "ratio", "inputs", "price", "notes")
+
+
+def models_page() -> str:
+    """The whole page, in Markdown."""
+    sections = [_section(name) for name in sorted(adapters()) if catalogue(name).cards]
+    return "\n".join([_HEAD, *sections])
+
+
+def _section(name: str) -> str:
+    lines = [f"## {name}", "", _row(_COLUMNS), _row(["---"] * len(_COLUMNS))]
+    lines += [_row(_cells(card)) for card in catalogue(name).cards]
+    return "\n".join([*lines, ""])
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
+
+
+def _cells(card: ModelCard) -> Sequence[str]:
+    able = card.capabilities
+    return (
+        f"`{card.name}`",
+        ", ".join(f"`{alias}`" for alias in card.aliases),
+        _list(None if able.modes is None else sorted(able.modes)),
+        _lengths(able),
+        _list(able.resolutions) if able.sizes is None else _list([f"{width}x{height}" for width, height in able.sizes]),
+        _list(able.aspect_ratios),
+        _inputs(able.inputs),
+        _price(card),
+        _notes(card),
+    )
+
+
+def _list(values: Sequence[str] | None) -> str:
+    return "" if values is None else " ".join(values) or "—"
+
+
+def _lengths(able: Capabilities) -> str:
+    if able.durations is None:
+        return ""
+    lengths = able.durations
+    whole = len(lengths) > 2 and all(after - before == 1 for before, after in pairwise(lengths))
+    text = f"{lengths[0]:g}-{lengths[-1]:g}" if whole else " ".join(f"{length:g}" for length in lengths)
+    return f"{text} or auto" if able.duration_auto else text or "—"
+
+
+def _inputs(inputs: Mapping[Role, InputRule] | None) -> str:
+    if inputs is None:
+        return ""
+    return ", ".join(f"{role.value.replace('_', ' ')} ≤ {rule.most}" for role, rule in inputs.items() if rule.most) or "—"
+
+
+def _price(card: ModelCard) -> str:
+    if card.price is None:
+        return ""
+    rates = " ".join(f"{key}: {rate}" if key != "*" else f"{rate}" for key, rate in card.price.usd.items())
+    return f"{rates} USD per {card.price.unit}"
+
+
+def _notes(card: ModelCard) -> str:
+    notes = []
+    if card.retired:
+        notes.append(f"retired {card.retired.isoformat()}" + (f", now `{card.successor}`" if card.successor else ""))
+    if card.by_variant:
+        notes.append("`model_name` says which model")
+    return "; ".join([*notes, *([card.note] if card.note else [])])
