@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from app.adapters.registry import adapters, catalogue
-from app.domain.capabilities import Capabilities, ModelCard
+from app.domain.capabilities import Capabilities, InputRule, ModelCard
 from app.domain.errors import InvalidRequest
 from app.domain.fit import fit, overlaid
 from app.domain.jobs import Job
-from app.domain.media import Media, MediaType, Role
+from app.domain.media import Form, Media, MediaType, Origin, Role
 from app.domain.requests import ImageRequest, Mode, Request, VideoRequest, codes
 from tests.adapters.stories import NOW, prepared
 
@@ -26,6 +26,12 @@ VIDEO_NEEDS = {
 }
 ALWAYS_NEEDED = {"jimeng_image2image_dream_inpaint": (Role.MASK,)}  # beyond what its mode needs
 TYPES = {"image": MediaType.IMAGE, "video": MediaType.VIDEO, "audio": MediaType.AUDIO}
+
+
+# a clip that the same channel made, with what the vendors that need more than its id left in the facts
+MADE_BEFORE = Origin(
+    "task_1", "channel_1", "credential_1", "up-1", {"uri": "https://media.example.com/1", "video_id": "v-1", "creation_id": "c-1"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +65,14 @@ def media(case: Case) -> tuple[Media, ...]:
     if case.mode is Mode.R2V and not roles and inputs:
         roles = [role for role in (Role.REFERENCE_VIDEO, Role.REFERENCE_AUDIO) if role in inputs][:1]
     roles += ALWAYS_NEEDED.get(case.card.name, ())
-    return tuple(item(role, number) for number, role in enumerate(roles))
+    return tuple(item(role, number, None if inputs is None else inputs.get(role)) for number, role in enumerate(roles))
 
 
-def item(role: Role, number: int) -> Media:
+def item(role: Role, number: int, rule: InputRule | None = None) -> Media:
     kind = next((kind for word, kind in TYPES.items() if word in role.value), MediaType.IMAGE)
-    scheme = "task:up-1" if role is Role.SOURCE_VIDEO else f"https://media.example.com/{number}.{kind.value}"
-    return Media(kind, role, scheme, param=role.value)
+    by_id = role is Role.SOURCE_VIDEO and rule is not None and Form.TASK in rule.forms
+    src = "task:up-1" if by_id else f"https://media.example.com/{number}.{kind.value}"
+    return Media(kind, role, src, param=role.value, origin=MADE_BEFORE if by_id else None)
 
 
 def asked(case: Case, **values: Any) -> Request:
@@ -103,8 +110,9 @@ def values(case: Case) -> Iterator[dict[str, Any]]:
     yield from ({"aspect_ratio": ratio} for ratio in found.aspect_ratios or ())
     yield from ({"quality": quality} for quality in found.qualities or ())
     if case.card.capabilities.op == "video":
-        yield from ({"duration": length} for length in found.durations or ())
-        yield from ({"fps": rate} for rate in found.fps or ())
+        usual = able(case, fit(asked(case), case.card.capabilities).request)  # what holds under the default tier
+        yield from ({"duration": length} for length in usual.durations or ())
+        yield from ({"fps": rate} for rate in usual.fps or ())
     else:
         yield from ({"output_format": kind} for kind in found.output_formats or ())
         yield from ({"width": width, "height": height} for width, height in found.sizes or ())
