@@ -34,8 +34,15 @@ class Vendors:
 
     async def ask(self, channel: Channel, credential: Credential, call: Call) -> Reply:
         """The vendor's answer without our credential in it; raises UpstreamError (UpstreamNeverSent when no token could be had)."""
-        signed = await self.signed(channel.base_url, adapters()[channel.adapter], credential, call)
-        return quiet(await self.transport.send(channel.base_url, signed), signed)
+        return await self.exchange(channel.base_url, adapters()[channel.adapter], credential, call)
+
+    async def exchange(self, base_url: str, adapter: Adapter, credential: Credential, call: Call) -> Reply:
+        """`ask` for who has no channel at hand."""
+        signed = await self.signed(base_url, adapter, credential, call)
+        reply = quiet(await self.transport.send(base_url, signed), signed)
+        if reply.status == 401:
+            self._tokens.pop((base_url, credential.id), None)  # withdrawn before its time: the next call gets another
+        return reply
 
     async def signed(self, base_url: str, adapter: Adapter, credential: Credential, call: Call) -> Call:
         """The call with its credential; raises UpstreamNeverSent when no token could be had."""

@@ -79,3 +79,20 @@ async def test_a_token_is_fetched_once_and_renewed_before_it_ends() -> None:
 async def test_without_a_token_nothing_was_sent(answer: httpx.Response) -> None:
     with pytest.raises(UpstreamNeverSent):
         await shown(vendors(Logins(answer), Clock()))
+
+
+async def test_a_token_that_the_vendor_refuses_is_not_shown_again() -> None:
+    logins, calls = Logins(httpx.Response(200, json={"access_token": "one"}), httpx.Response(200, json={"access_token": "two"})), []
+
+    def vendor(request: httpx.Request) -> httpx.Response:
+        if request.url.host == "login.example.com":
+            return logins(request)
+        calls.append(request.headers["authorization"])
+        return httpx.Response(401 if len(calls) == 1 else 200, json={})
+
+    desk = Vendors(Transport(httpx.MockTransport(vendor)), Clock())
+    call, held = Call(path="/x"), CREDENTIAL
+    for _ in range(2):
+        reply = await desk.exchange(BASE, Guarded(), held, call)
+    assert reply.status == 200
+    assert calls == ["Bearer one", "Bearer two"]
