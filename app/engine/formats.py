@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from PIL import Image
 
 from app.domain.errors import UpstreamUnreadable
-from app.domain.fit import CONVERTED
+from app.domain.fit_scalars import CONVERTED
 from app.domain.jobs import Job, JobStatus, Output
 from app.domain.requests import ImageRequest
 from app.engine.assets import Assets

@@ -255,3 +255,10 @@ def test_a_picture_format_that_the_gateway_makes_itself_is_not_asked_of_the_vend
     model = Capabilities(op="image", scalars=frozenset(), output_formats=("png",))
     result = fit(image(output_format="webp", output_compression=80), model)
     assert (fitted_image(result).output_format, fitted_image(result).output_compression, result.notices) == (None, None, ())
+
+
+def test_a_length_that_came_from_a_frame_count_follows_the_count() -> None:
+    model = replace(KLING_LIKE, frames=Steps(29, 289, 4))
+    assert fitted_video(fit(video(frames=200, duration=8.33), model)).duration == pytest.approx(201 / 24, abs=0.01)
+    named = video(frames=200, duration=5, named={"duration": "seconds"})
+    assert fitted_video(fit(named, model)).duration == 5
