@@ -8,11 +8,13 @@ import typer
 from app.adapters.registry import catalogue
 from app.cli.console import AsJson, print_json, print_table, run
 from app.cli.local import local_gateway
-from app.cli.models_page import models_page
+from app.cli.models_page import lengths_text, models_page, price_text, words
 from app.domain.capabilities import ModelCard
 from app.domain.channels import Channel
 from app.domain.json import Json
 from app.engine.configuration import public_names
+
+_COLUMNS = ("model", "makes", "channels", "modes", "seconds", "resolutions", "price")
 
 app = typer.Typer(no_args_is_help=True, help="Models that this gateway offers.")
 
@@ -27,7 +29,11 @@ def list_models(
         print_json(found)
         return
     rows = [[", ".join(cell) if isinstance(cell, list) else str(cell or "") for cell in line.values()] for line in found]
-    print_table(("model", "makes", "channels", "modes"), rows, "No channel is enabled; `filmgate channels add` makes one.")
+    print_table(
+        ("model", "makes", "channels", "modes", "seconds", "resolutions", "price"),
+        rows,
+        "No channel is enabled; `filmgate channels add` makes one.",
+    )
 
 
 @app.command("document")
@@ -57,6 +63,9 @@ def _line(name: str, channels: list[Channel]) -> dict[str, Json]:
         "op": card.capabilities.op if card else None,
         "channels": sorted(channel.name for channel in channels),
         "modes": sorted(mode.value for mode in (card.capabilities.modes or ()) if card) if card else [],
+        "seconds": lengths_text(card.capabilities) if card else "",
+        "resolutions": words(card.capabilities.resolutions) if card else "",
+        "price": price_text(card) if card else "",
     }
 
 

@@ -37,21 +37,23 @@ def _cells(card: ModelCard) -> Sequence[str]:
     return (
         f"`{card.name}`",
         ", ".join(f"`{alias}`" for alias in card.aliases),
-        _list(None if able.modes is None else sorted(able.modes)),
-        _lengths(able),
-        _list(able.resolutions) if able.sizes is None else _list([f"{width}x{height}" for width, height in able.sizes]),
-        _list(able.aspect_ratios),
+        words(None if able.modes is None else sorted(able.modes)),
+        lengths_text(able),
+        words(able.resolutions) if able.sizes is None else words([f"{width}x{height}" for width, height in able.sizes]),
+        words(able.aspect_ratios),
         _inputs(able.inputs),
-        _price(card),
+        price_text(card),
         _notes(card),
     )
 
 
-def _list(values: Sequence[str] | None) -> str:
+def words(values: Sequence[str] | None) -> str:
+    """Values as one cell: empty when nothing is known, a dash when there are none."""
     return "" if values is None else " ".join(values) or "—"
 
 
-def _lengths(able: Capabilities) -> str:
+def lengths_text(able: Capabilities) -> str:
+    """The lengths that a model makes, in seconds."""
     if able.durations is None:
         return ""
     lengths = able.durations
@@ -66,7 +68,8 @@ def _inputs(inputs: Mapping[Role, InputRule] | None) -> str:
     return ", ".join(f"{role.value.replace('_', ' ')} ≤ {rule.most}" for role, rule in inputs.items() if rule.most) or "—"
 
 
-def _price(card: ModelCard) -> str:
+def price_text(card: ModelCard) -> str:
+    """What a model costs by its data file."""
     if card.price is None:
         return ""
     rates = " ".join(f"{key}: {rate}" if key != "*" else f"{rate}" for key, rate in card.price.usd.items())
