@@ -61,6 +61,7 @@ def video_body(job: Job, request: VideoRequest, card: ModelCard | None) -> dict[
             "watermark": bool(request.watermark),
             "generate_audio": _generate_audio(request, card),
             "safety_identifier": safety_identifier(request.user),
+            "callback_url": job.callback,
         }
     )
 

@@ -36,6 +36,7 @@ class Ark(Adapter):
     name = "ark"
     default_base_url = "https://ark.cn-beijing.volces.com/api/v3"
     environment = {"api_key": "ARK_API_KEY"}
+    takes_callback = True  # unsigned; the secret is in our URL, and what it says is asked for anyway
     statuses = {
         "queued": JobStatus.QUEUED,
         "pending": JobStatus.QUEUED,
