@@ -41,9 +41,7 @@ class Leases:
     _beats: int = 0
 
     async def start(self) -> None:
-        """Announces this process; on the same machine, dead predecessors are recognised at once."""
-        async with self.database.write() as connection:
-            await worker_store.forget_dead(connection, self._me(), _alive)
+        """Announces this process and takes over what dead ones left."""
         await self.beat()
 
     async def run(self) -> None:
@@ -56,8 +54,9 @@ class Leases:
                 _log.warning("heartbeat failed: %s", error)
 
     async def beat(self) -> None:
-        """One heartbeat: renew, take over, save what was learned."""
+        """One heartbeat: renew, take over, save what was learned. On the same machine, dead processes are known at once."""
         async with self.database.write() as connection:
+            await worker_store.forget_dead(connection, self._me(), _alive)
             await worker_store.beat(connection, self._me())
         await self._take_over()
         await self.paces.save(self.database)
