@@ -130,7 +130,7 @@ async def prepare(database_url: str, channels: Sequence[Channel]) -> None:
         for channel in channels:
             await channel_store.insert_one(connection, Vault((SECRET,)), channel)
         await key_store.insert_one(connection, KEY)
-        await pace_store.put(connection, "openai", MODEL, 1.0)
+        await pace_store.put(connection, "openai", f"video/{MODEL}", 1.0)
 
 
 @asynccontextmanager
