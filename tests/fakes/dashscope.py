@@ -198,6 +198,8 @@ class FakeDashScope:
         answer["output"]["submit_time"] = _time(task.created_at)
         if word not in ("PENDING", "SUSPENDED"):
             answer["output"]["scheduled_time"] = _time(task.created_at + 6)
+        if word in ("CANCELED", "FAILED", "SUCCEEDED"):
+            answer["output"]["end_time"] = _time(self.now())
         if word == "FAILED":
             code = re.search(r"\[\[fail:([\w.]+)\]\]", task.prompt)
             answer["output"] |= {
@@ -212,7 +214,7 @@ class FakeDashScope:
     def _clip(self, task: FakeTask, request: Request) -> dict[str, Any]:
         parameters = task.body["parameters"]
         seconds = parameters.get("duration") or 5
-        output = {"end_time": _time(self.now()), "orig_prompt": task.prompt, "video_url": self._link(request, f"{task.id}.mp4")}
+        output = {"orig_prompt": task.prompt, "video_url": self._link(request, f"{task.id}.mp4")}
         if "[[older]]" in task.prompt:
             usage: dict[str, Any] = {"video_duration": seconds, "video_ratio": parameters.get("size", "standard"), "video_count": 1}
             return {"output": {**output, "actual_prompt": "rewritten"}, "usage": usage}
@@ -272,7 +274,7 @@ async def _read(request: Request) -> dict[str, Any]:
 
 def _prompt(inputs: dict[str, Any]) -> str:
     if "messages" in inputs:
-        return str(inputs["messages"][0]["content"][-1]["text"])
+        return str(next(part["text"] for part in inputs["messages"][0]["content"] if "text" in part))
     return str(inputs.get("prompt", ""))
 
 

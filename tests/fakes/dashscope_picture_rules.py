@@ -31,6 +31,7 @@ class Picture:
     prompt: int = 32_000
     negative: bool = True
     mark: bool = True
+    text_anywhere: bool = False  # the vendor's newer SDK writes the text before the pictures
 
 
 PICTURES: tuple[tuple[str, Picture], ...] = (
@@ -41,8 +42,11 @@ PICTURES: tuple[tuple[str, Picture], ...] = (
     (r"qwen-image-edit", Picture((SYNC,), (1, 1))),
     (r"qwen-image-edit-(plus|max)", Picture((SYNC,), (1, 3), 6, sides=(512, 2048), each=True, step=16)),
     (r"z-image-turbo", Picture((SYNC,), sides=(512, 2048), negative=False, mark=False)),
-    (r"wan2\.6-t2i", Picture((SYNC, TASK), (0, 0), 4, sides=(1280, 1440), ratio=4, prompt=2100)),
-    (r"wan2\.6-image", Picture((SYNC, TASK), (1, 4), 4, ("1K", "2K"), (768, 2048), ratio=4, step=16, prompt=2000)),
+    (r"wan2\.6-t2i", Picture((SYNC, TASK), (0, 0), 4, sides=(1280, 1440), ratio=4, prompt=2100, text_anywhere=True)),
+    (
+        r"wan2\.6-image",
+        Picture((SYNC, TASK), (1, 4), 4, ("1K", "2K"), (768, 2048), ratio=4, step=16, prompt=2000, text_anywhere=True),
+    ),
     (r"wan2\.7-image", Picture((SYNC, TASK), (0, 9), 4, ("1K", "2K"), (768, 2048), ratio=8, negative=False)),
     (r"wan2\.7-image-pro", Picture((SYNC, TASK), (0, 9), 4, ("1K", "2K", "4K"), (768, 4096), ratio=8, negative=False)),
     (r"wan2\.5-t2i-preview", Picture((TEXT,), (0, 0), 4, sides=(1280, 1440))),
@@ -78,7 +82,8 @@ def _from_messages(inputs: Body, rules: Picture) -> tuple[str, list[Any]]:
     parts = messages[0].get("content")
     texts = [part["text"] for part in parts if "text" in part]
     images = [part["image"] for part in parts if "image" in part]
-    if len(texts) != 1 or len(texts) + len(images) != len(parts) or "text" not in parts[-1]:
+    last = rules.text_anywhere or "text" in parts[-1]
+    if len(texts) != 1 or len(texts) + len(images) != len(parts) or not last:
         raise bad("The content must be pictures and one text.")
     return texts[0], images
 
@@ -98,6 +103,7 @@ def _from_fields(inputs: Body, path: str) -> tuple[str, list[Any]]:
 def _check_parameters(parameters: Body, rules: Picture, path: str, edits: bool) -> None:
     known = {"n", "size", "seed", "prompt_extend", "thinking_mode", "bbox_list", "color_palette", "strength"}
     known |= {"watermark"} if rules.mark else set()
+    known |= {"is_async"} if path == TASK else set()  # the vendor's older SDK sends it with every task
     known |= {"negative_prompt"} if rules.negative and path in (SYNC, TASK) else set()
     if set(parameters) - known:
         raise bad(f"parameters has unknown fields: {sorted(set(parameters) - known)}.")
