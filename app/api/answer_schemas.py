@@ -61,8 +61,9 @@ _VIDEO: Mapping[str, Schema] = {
     "usage": _OBJECT,
     "videos": {"type": "array", "items": _OBJECT},
     "errors": {"type": "array", "items": _OBJECT},
+    "request_id": _TEXT,
 }
-_MAYBE = ("usage", "videos", "errors")
+_MAYBE = ("usage", "videos", "errors", "request_id")
 _WRAPPED: Mapping[str, Schema] = {
     "code": {"const": "success"},
     "message": _TEXT,

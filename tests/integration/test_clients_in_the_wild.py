@@ -325,6 +325,7 @@ VIDEO: dict[str, Any] = {
     "warnings": [WARNING],
     "videos": [{"index": INTEGER, "url": TEXT}],
     "errors": [ERROR],
+    "request_id": TEXT,
 }
 TASK: dict[str, Any] = {
     **dict.fromkeys(("id", "submit_time", "start_time", "finish_time", "created_at", "updated_at"), INTEGER),
