@@ -36,7 +36,7 @@ def token_call(account: JsonObject, now: datetime) -> Call:
     email, key_id = text(account.get("client_email")) or "", text(account.get("private_key_id"))
     if not email:
         raise UpstreamNeverSent("The service account has no client_email.")
-    assertion = _assertion(text(account.get("private_key")) or "", key_id, email, uri, issued)
+    assertion = _assertion(text(account.get("private_key")) or "", key_id, email, issued)
     return Call(
         method="POST",
         path=uri,
@@ -57,9 +57,10 @@ def read_token(reply: Reply) -> Token:
 
 
 @lru_cache(maxsize=64)
-def _assertion(pem: str, key_id: str | None, email: str, uri: str, issued: int) -> str:
+def _assertion(pem: str, key_id: str | None, email: str, issued: int) -> str:
     header: dict[str, str | int] = {"alg": "RS256", "typ": "JWT", **({"kid": key_id} if key_id else {})}
-    claims: dict[str, str | int] = {"iss": email, "scope": SCOPE, "aud": uri, "iat": issued, "exp": issued + _LIFE}
+    # the audience is always Google's address, also on the way through a relay: so google-auth writes it
+    claims: dict[str, str | int] = {"iss": email, "scope": SCOPE, "aud": TOKEN_URI, "iat": issued, "exp": issued + _LIFE}
     signed = f"{_part(header)}.{_part(claims)}"
     return f"{signed}.{_text(_key(pem).sign(signed.encode(), PKCS1v15(), SHA256()))}"
 

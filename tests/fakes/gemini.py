@@ -91,13 +91,15 @@ class FakeGemini:
         return key
 
     async def _list(self, request: Request) -> Response:
+        if "pageToken" in request.query_params:
+            return JSONResponse({"models": [{"name": "models/gemini-3.1-flash-image"}]})
         return JSONResponse({"models": [{"name": "models/gemini-omni-1.2-flash"}], "nextPageToken": "x"})
 
     async def _veo(self, request: Request) -> Response:
         model, body = request.path_params["model"], await read_object(request)
         self._served(model)
         check_veo(model, body, vertex=False)
-        job = self._accept(request, f"models/{model}/operations/op{len(self.jobs):04d}", model, body, text_of(body))
+        job = self._accept(request, f"models/{model}/operations/op{self.creates:04d}", model, body, text_of(body))
         return JSONResponse({"name": job.name})
 
     async def _operation(self, request: Request) -> Response:
@@ -126,7 +128,7 @@ class FakeGemini:
         previous = body.get("previous_interaction_id")
         if previous is not None:
             self._find(request, previous)
-        job = self._accept(request, f"v1_kite{len(self.jobs):04d}", body["model"], body, prompt)
+        job = self._accept(request, f"v1_kite{self.creates:04d}", body["model"], body, prompt)
         if not body.get("background"):
             job.polls = self.running_polls + 1
         return JSONResponse(self._shown(job))

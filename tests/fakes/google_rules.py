@@ -192,7 +192,7 @@ def check_content(model: str, body: Mapping[str, Any], *, vertex: bool) -> str:
     if model not in PICTURES:
         raise gone(model)
     _keys(body, "contents", "generationConfig")
-    config = body["generationConfig"]
+    config = body.get("generationConfig", {})
     _keys(config, "responseModalities", "imageConfig", "seed")
     shape = config.get("imageConfig", {})
     more = ("personGeneration", "prominentPeople", "imageOutputOptions") if vertex else ()
@@ -209,7 +209,7 @@ def check_content(model: str, body: Mapping[str, Any], *, vertex: bool) -> str:
 def _part(part: Mapping[str, Any], vertex: bool) -> None:
     _keys(part, "text", "inlineData", "fileData")
     if "inlineData" in part:
-        _keys(part["inlineData"], "mimeType", "data")
+        _keys(part["inlineData"], "mimeType", "mime_type", "data")  # Google's own client writes the second, protobuf reads both
         _base64(part["inlineData"]["data"])
     if "fileData" in part and not (vertex and part["fileData"]["fileUri"].startswith("gs://")):
         raise bad("This file cannot be read.")

@@ -1,4 +1,7 @@
-"""Holds the fake against what the vendor's pages and its SDK are known to send and expect (the official client has a test of its own)."""
+"""Holds the fake against what the vendor's pages and its SDK are known to send and expect.
+
+The official client has a test of its own.
+"""
 
 from typing import Any
 

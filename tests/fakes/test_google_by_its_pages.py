@@ -1,6 +1,6 @@
 """The fakes of Google's two hosts against what its pages print: example bodies are taken, documented mistakes are not.
 
-The official client is no dependency of this project; these are the exchanges that were seen with it.
+The official client has a test of its own; these are the exchanges that were seen with it.
 """
 
 import base64

@@ -29,6 +29,7 @@ from tests.fakes.google_wire import FakeJob, Refused, Turnstile, number_in, oper
 
 _HOME = "/projects/{project}/locations/{location}"
 _GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+_AUDIENCE = "https://oauth2.googleapis.com/token"  # what Google's Python client writes wherever it sends the assertion
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 _LIKE = {"@type": "type.googleapis.com/cloud.ai.large_models.vision.GenerateVideoResponse"}
 
@@ -63,6 +64,7 @@ class FakeVertex:
     running_polls: int = 1
     now: Callable[[], float] = time.time
     tokens: dict[str, float] = field(default_factory=dict)  # token -> end of its life
+    exchanges: list[Mapping[str, str]] = field(default_factory=list)  # the forms that asked for a token
     jobs: dict[str, FakeJob] = field(default_factory=dict)
     created: list[dict[str, Any]] = field(default_factory=list)
     requests: list[tuple[str, str]] = field(default_factory=list)
@@ -118,6 +120,7 @@ class FakeVertex:
 
     async def _token(self, request: Request) -> Response:
         form = {name: values[0] for name, values in parse_qs((await request.body()).decode()).items()}
+        self.exchanges.append(form)
         problem = self._problem(form) if form.get("grant_type") == _GRANT else "Invalid grant_type."
         if problem:
             return JSONResponse({"error": "invalid_grant", "error_description": problem}, 400)
@@ -134,7 +137,8 @@ class FakeVertex:
         said = json.loads(_raw(claims))
         if json.loads(_raw(head)) != {"alg": "RS256", "typ": "JWT", "kid": "key-1"}:
             return "Invalid JWT header."
-        if said["aud"] != self.token_uri or said["scope"] != _SCOPE or said["iss"] != f"films@{self.project}.example.com":
+        own = said["aud"] in (_AUDIENCE, self.token_uri)  # Google's Go client writes the address that it sends to
+        if not own or said["scope"] != _SCOPE or said["iss"] != f"films@{self.project}.example.com":
             return "Invalid JWT claims."
         young = said["iat"] <= self.now() + 10 < said["exp"] <= said["iat"] + 3600
         return None if young else "Token must be a short-lived token (60 minutes)."
@@ -153,7 +157,8 @@ class FakeVertex:
     async def _fetch(self, request: Request) -> Response:
         body = await read_object(request)
         job = self.jobs.get(body.get("operationName", ""))
-        if set(body) != {"operationName"} or job is None or not job.name.startswith(request.url.path.partition(":")[0][4:]):
+        home = "{}/publishers/google/models/{model}".format(_HOME.format(**request.path_params).lstrip("/"), **request.path_params)
+        if set(body) != {"operationName"} or job is None or not job.name.startswith(f"{home}/operations/"):
             raise Refused(404, "The operation is not found.")
         if job.html_left > 0:
             job.html_left -= 1
@@ -226,7 +231,7 @@ class FakeVertex:
 
 def _videos(job: FakeJob) -> Mapping[str, Any]:
     """The films, in the bucket where one was named; filtered ones are counted and missing."""
-    parameters = job.body["parameters"]
+    parameters = job.body.get("parameters", {})
     if "[[filter]]" in job.prompt:
         return {"raiMediaFilteredCount": 1, "raiMediaFilteredReasons": ["It may be unsafe. Support codes: 58061214"]}
     bucket = parameters.get("storageUri")
