@@ -85,7 +85,8 @@ def refused_port() -> int:
 
 
 def _listener() -> socket.socket:
-    listener = socket.socket()
+    # said outright: asyncio only turns Nagle's delay off for sockets that are known to be TCP
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", 0))
     listener.setblocking(False)

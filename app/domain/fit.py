@@ -74,9 +74,10 @@ def _check_mode(request: Request, capabilities: Capabilities) -> None:
         return
     offending = request.media[0].param if request.media and "mode" not in request.named else request.client_name("mode")
     can = ", ".join(sorted(mode.value for mode in modes)) or "nothing"
-    raise InputRefused(
-        f"The model {request.model!r} cannot do {request.mode.value}; it can do: {can}.", param=offending, code="unsupported_mode"
-    )
+    # of an umbrella name, the variant is what cannot
+    name = f"{request.model!r} ({request.model_variant})" if request.model_variant else repr(request.model)
+    message = f"The model {name} cannot do {request.mode.value}; it can do: {can}."
+    raise InputRefused(message, param=offending, code="unsupported_mode")
 
 
 def _check_media(request: Request, capabilities: Capabilities) -> None:

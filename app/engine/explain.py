@@ -4,6 +4,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from app.adapters.base import Call
 from app.adapters.registry import adapters
 from app.domain.channels import Credential
 from app.domain.errors import InvalidRequest
@@ -38,10 +39,8 @@ async def explain(gateway: Gateway, wish: Wish, channel: str | None = None) -> E
     """
     wish = await gateway.located(wish)
     plan = gateway.plan(wish)
-    choice = _choice(plan, channel)
+    choice, call = await _first_able(gateway, wish, plan.choices if channel is None else (_choice(plan, channel),))
     adapter = adapters()[choice.channel.adapter]
-    job = await _job(gateway, wish, choice)
-    call = overridden(adapter.build_request(job), choice.channel)
     credential = gateway.submitter.desk.credentials.next(choice.channel)
     if adapter.build_token(credential, gateway.now()) is not None:
         credential = replace(credential, fields={**credential.fields, TOKEN: "<token>"})
@@ -52,9 +51,19 @@ async def explain(gateway: Gateway, wish: Wish, channel: str | None = None) -> E
     return Explanation(wish.request, choice.request, choice.notices, plan.route, _plain(picture, credential), _price(choice))
 
 
-def _choice(plan: Plan, channel: str | None) -> Planned:
-    if channel is None:
-        return plan.choices[0]
+async def _first_able(gateway: Gateway, wish: Wish, choices: Sequence[Planned]) -> tuple[Planned, Call]:
+    """The channel that a submission would ask first, for its vendor can take the media, and what it would send."""
+    refused: InvalidRequest | None = None
+    for choice in choices:
+        try:
+            job = await _job(gateway, wish, choice)
+            return choice, overridden(adapters()[choice.channel.adapter].build_request(job), choice.channel)
+        except InvalidRequest as problem:
+            refused = refused or problem
+    raise refused or AssertionError("a plan has at least one choice")
+
+
+def _choice(plan: Plan, channel: str) -> Planned:
     for choice in plan.choices:
         if channel in (choice.channel.id, choice.channel.name):
             return choice

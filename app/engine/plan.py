@@ -3,10 +3,11 @@
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from app.adapters.registry import catalogue
 from app.domain.channels import Channel, Key
-from app.domain.errors import InvalidRequest, NoChannel, NotAllowed, NotFound
+from app.domain.errors import InputRefused, InvalidRequest, NoChannel, NotAllowed, NotFound
 from app.domain.fit import fit
 from app.domain.media import Form, Media
 from app.domain.requests import Mode, Notice, Request
@@ -72,7 +73,7 @@ def make_plan(
             choices.append(planned)
             route.append(RouteStep(candidate.channel.name, True, "first choice" if len(choices) == 1 else "fallback"))
     if not choices and refusals:
-        raise _with_suggestions(refusals[0], request.mode, key, channels)
+        raise _with_suggestions(refusals[0], request, key, channels)
     return Plan(tuple(choices), tuple(route))
 
 
@@ -118,25 +119,34 @@ def _refuse_variant(request: Request) -> None:
 
 def _check_source(item: Media, channel: Channel, served: Served) -> None:
     """A source given by id: ours must be of this channel where only the vendor's own ids go, a stranger's needs such a vendor."""
-    if item.scheme != "task":
-        return
     rule = (served.card.capabilities.inputs or {}).get(item.role)
     forms = rule.forms if rule else (Form.TASK, Form.URL)
+    if item.scheme != "task":
+        if set(forms) == {Form.TASK}:
+            message = "The model only works on videos that its vendor made: give the id of one instead of a link or file."
+            raise InputRefused(message, param=item.param, code="unsupported_input")
+        return
     if item.origin is None and Form.TASK not in forms:
         raise NotFound(f"No task with the id {item.src.removeprefix('task:')!r} exists.", code="task_not_exist", param=item.param)
     if item.origin is not None and set(forms) == {Form.TASK} and item.origin.channel_id != channel.id:
         raise InvalidRequest("The source was made by another vendor, and this one only works on its own.", param=item.param)
 
 
-def _with_suggestions(refusal: InvalidRequest, mode: Mode, key: Key, channels: Iterable[Channel]) -> InvalidRequest:
-    """The refusal of a mode, with the models that can do it."""
+def _with_suggestions(refusal: InvalidRequest, request: Request, key: Key, channels: Iterable[Channel]) -> InvalidRequest:
+    """The refusal of a mode, with the models that can do it, those with the likest names first."""
     if refusal.code != "unsupported_mode":
         return refusal
+    mode, asked = request.mode, request.model_variant or request.model
     able = {name for channel in channels if channel.enabled and channel.groups & key.groups for name in _able(channel, mode)}
-    names = sorted(name for name in able if key.may_use(name))
+    names = sorted((name for name in able if key.may_use(name)), key=lambda name: (-_likeness(name, asked), name))
     more = f" and {len(names) - _SUGGESTIONS} more" if len(names) > _SUGGESTIONS else ""
     models = ", ".join(names[:_SUGGESTIONS]) + more if names else "none that this key may use"
     return type(refusal)(f"{refusal.message} Models that can do {mode.value}: {models}.", code=refusal.code, param=refusal.param)
+
+
+def _likeness(one: str, other: str) -> int:
+    """With how many letters both begin."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def _able(channel: Channel, mode: Mode) -> Iterable[str]:
@@ -144,5 +154,5 @@ def _able(channel: Channel, mode: Mode) -> Iterable[str]:
     for name in public_names(channel):
         upstream = name if channel.models == "*" else channel.models[name]
         card = models.find(upstream) or models.find(name)
-        if card is not None and mode in (card.capabilities.modes or ()):
+        if card is not None and not card.retired and mode in (card.capabilities.modes or ()):
             yield name

@@ -125,20 +125,20 @@ class Submission:
     async def _try_channels(self) -> Job:
         """One channel after the other, as long as nobody can have accepted."""
         error: UpstreamError | None = None
+        refused: InvalidRequest | None = None
         for number, choice in enumerate(self._choices, 1):
             try:
                 job, call = await self.prepared(choice)
-            except InvalidRequest:
-                if error is None:
-                    raise
-                continue  # this fallback cannot take the media; the error of the one before stands
+            except InvalidRequest as problem:
+                refused = refused or problem
+                continue  # this vendor cannot take the media; another may, and an error of one that was asked stands
             try:
                 return await self._ask(choice, job, call, number, error)
             except UpstreamError as refusal:
                 if after_create(refusal) is not AfterCreate.NEXT_CHANNEL:
                     raise
                 error = refusal
-        raise error or AssertionError("a plan has at least one choice")
+        raise error or refused or AssertionError("a plan has at least one choice")
 
     async def _ask(self, choice: Planned, job: Job, call: Call, number: int, error: UpstreamError | None) -> Job:
         """Commits, sends, records the acceptance. Raises the UpstreamError of a create that was not (surely) accepted."""

@@ -20,6 +20,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from app.domain.channels import Channel, Credential
+from app.engine.configuration import ADMIN_KEY_SETTING
+from app.store import settings as setting_store
+from app.store.keys import hash_key
 from tests.fakes.ark import FakeArk
 from tests.fakes.ark_media import tiny_jpeg, tiny_mp4, tiny_png
 from tests.fakes.azure import FakeAzure
@@ -38,7 +41,7 @@ from tests.integration.gates import Gate, bearer, channel_at, client_at, gate_on
 from tests.integration.seed_requests import KLING_NAMES, OTHER_NAMES, SEEDANCE_NAMES, Body
 from tests.servers import AsgiApp, Receive, Scope, Send, serve
 
-PUBLIC = "https://gate.example.com"
+PUBLIC, ADMIN = "https://gate.example.com", "sk-admin-of-the-tests"
 TEXT, FRAME, FRAMES, ALL = "t2v", "t2v i2v", "t2v i2v flf2v", "t2v i2v flf2v r2v"
 _VEO = {
     **dict.fromkeys(("veo3", "veo3-fast", "veo3-pro", "veo3.1", "veo3.1-fast", "veo3.1-pro"), f"{ALL} extend"),
@@ -119,6 +122,7 @@ LEAST: Mapping[str, Mapping[str, str]] = {
     "edit": {"video_url": "clip.mp4"},
     "extend": {"video_url": "clip.mp4"},
 }
+_PAIR = {"access_key": "access", "secret_key": "secret"}
 _ONE_LINK = ("image", "image_url", "end_image_url", "video_url", "video", "input_reference")
 
 
@@ -187,15 +191,15 @@ def fakes() -> dict[str, Any]:
         "byteplus": FakeArk(queued_polls=0, running_polls=0),
         "kling": FakeKling(submitted_polls=0, processing_polls=0, pairs={"access": "secret"}),
         "vidu": FakeVidu(queued_polls=0, running_polls=0),
-        "jimeng": FakeJimeng(queued_polls=0, running_polls=0),
+        "jimeng": FakeJimeng("access", "secret", queued_polls=0, running_polls=0),
         "dashscope": FakeDashScope(pending_polls=0, running_polls=0),
         "minimax": FakeMiniMax(),
         "gemini": FakeGemini(keys=("test-key", "second-key"), running_polls=0),
         "vertex": FakeVertex(running_polls=0),
         "xai": FakeXai(pending_polls=0),
         "openai": FakeVideos(queued_polls=0, running_polls=0),
-        "azure": FakeAzure(videos=FakeVideos("behind-the-door", extras=frozenset(), queued_polls=0, running_polls=0)),
-        "newapi": FakeNewApi(),
+        "azure": FakeAzure(),
+        "newapi": FakeNewApi(queued_polls=0, running_polls=0),
     }
 
 
@@ -203,14 +207,17 @@ def fakes() -> dict[str, Any]:
 async def site_on(folder: Path) -> AsyncIterator[Site]:
     """The whole site: a channel for each adapter with every model, in a group of its own and in "all"."""
     vendors = fakes()
+    vendors["azure"].videos.queued_polls = vendors["azure"].videos.running_polls = 0
     doors = {name: Counted(fake.app) for name, fake in vendors.items()}
     async with AsyncExitStack() as stack:
         urls = {name: await stack.enter_async_context(serve(door)) for name, door in doors.items()}
         vendors["vertex"].token_uri = f"{urls['vertex']}/token"
         media = await stack.enter_async_context(serve(Starlette(routes=[Route("/{name}", _file)])))
         channels = [_channel(name, url) for name, url in urls.items()]
-        open_hosts = {"allow_hosts": ("127.0.0.1",), "public_url": PUBLIC}
-        gate = await stack.enter_async_context(gate_on(folder, *channels, **open_hosts))
+        settings: dict[str, Any] = {"allow_hosts": ("127.0.0.1",), "public_url": PUBLIC}
+        gate = await stack.enter_async_context(gate_on(folder, *channels, **settings))
+        async with gate.gateway.database.write() as connection:
+            await setting_store.put(connection, ADMIN_KEY_SETTING, hash_key(ADMIN))
         site = Site(gate, vendors, doors, media)
         for group in (*urls, "all"):
             site.keys[group] = await gate.key(name=group, groups=frozenset({group}))
@@ -227,15 +234,13 @@ def _channel(adapter: str, url: str) -> Channel:
 
 def _credentials(adapter: str, url: str) -> list[Credential]:
     if adapter == "jimeng":
-        pair = {"access_key": FakeJimeng.access_key, "secret_key": FakeJimeng.secret_key}
-        return [Credential("cred_jimeng", {name: str(value) for name, value in pair.items()})]
+        return [Credential("cred_jimeng", dict(_PAIR))]
     if adapter == "vertex":
         return [Credential("cred_vertex", {"service_account": service_account(f"{url}/token")})]
     if adapter == "gemini":
         return [Credential(f"cred_gemini_{key}", {"api_key": key}) for key in ("test-key", "second-key")]
     if adapter == "kling":
-        pair = {"access_key": "access", "secret_key": "secret"}
-        return [Credential("cred_kling_key", {"api_key": "test-key"}), Credential("cred_kling_pair", dict(pair))]
+        return [Credential("cred_kling_key", {"api_key": "test-key"}), Credential("cred_kling_pair", dict(_PAIR))]
     return []
 
 
