@@ -28,6 +28,7 @@ from app.engine.records import Recorder
 from app.engine.vendors import Vendors
 
 _LANE = 32  # questions to one channel at the same time
+_DRAIN = 2.0  # seconds that a shutdown waits for answers to questions
 _QUESTIONS = 4  # "one more question" in a row before an adapter is taken to be confused
 _log = logging.getLogger(__name__)
 
@@ -116,13 +117,18 @@ class Poller:
                 continue
 
     async def drain(self) -> None:
-        """Takes no more questions and waits for those that are out."""
+        """Takes no more questions and waits a little for those that are out; a question that is cut off costs nothing."""
         self._stopping = True
         self._heap.clear()
         for lane in self._lanes.values():
             lane.waiting.clear()
-        if self._asking:
-            await asyncio.wait(self._asking)
+        if not self._asking:
+            return
+        _, hung = await asyncio.wait(self._asking, timeout=_DRAIN)
+        for task in hung:
+            task.cancel()
+        if hung:
+            await asyncio.wait(hung)
 
     def _schedule(self, job_id: str, delay: float) -> None:
         tracked = self._jobs.get(job_id)

@@ -277,3 +277,21 @@ async def test_a_deleted_channel_is_forgotten_once_no_job_needs_it(tmp_path: Pat
             await gateway.leases.beat()
         await gateway.configuration.refresh()
         assert gateway.configuration.channel(CHANNEL.id) is None
+
+
+async def test_a_hung_vendor_does_not_hold_up_a_shutdown(tmp_path: Path) -> None:
+    forever = asyncio.Event()
+
+    async def script(request: httpx.Request) -> Answer:
+        if request.method == "GET":
+            await forever.wait()
+        return answer(ACCEPTED)
+
+    async with gateway_on(tmp_path, script) as (gateway, vendor):
+        job = await gateway.create(wish(video()))
+        gateway.poller.hurry(job.id)
+        await until(lambda: len(vendor.requests) == 2)
+        async with asyncio.timeout(10):
+            await gateway.poller.drain()
+    async with gateway_on(tmp_path, polls()) as (gateway, _):
+        assert (await ended(gateway, job.id)).status is JobStatus.COMPLETED
