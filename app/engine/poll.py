@@ -14,22 +14,22 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.adapters.base import Adapter, Call, Reply
+from app.adapters.base import Adapter
 from app.adapters.registry import adapters
 from app.domain.channels import Channel
-from app.domain.errors import UnknownStatus, UpstreamError, UpstreamUnreadable
+from app.domain.errors import UnknownStatus, UpstreamError
 from app.domain.jobs import Failure, Job, JobStatus, Snapshot, Stage, advance, fail
 from app.domain.pacing import poll_interval
 from app.domain.retry import GONE_LIMIT, after_poll
 from app.engine.clock import Now
 from app.engine.configuration import Configuration
 from app.engine.credentials import Credentials
+from app.engine.questions import ask_status
 from app.engine.records import Recorder
 from app.engine.vendors import Vendors
 
 _LANE = 32  # questions to one channel at the same time
 _DRAIN = 2.0  # seconds that a shutdown waits for answers to questions
-_QUESTIONS = 4  # "one more question" in a row before an adapter is taken to be confused
 _log = logging.getLogger(__name__)
 
 
@@ -200,34 +200,18 @@ class Poller:
         return self._interval(tracked.job)
 
     async def _ask(self, job: Job, channel: Channel) -> Snapshot | None:
-        adapter = adapters()[job.adapter]
         if job.stage is Stage.SENDING:
-            return await self._look_up(job, channel, adapter)
-        reply = await self._send(job, channel, adapter.build_status(job))
-        if not adapter.reads_status(reply):
-            raise adapter.parse_error(job, reply)
-        answer = adapter.parse_status(job, reply)
-        for _ in range(_QUESTIONS):
-            if isinstance(answer, Snapshot):
-                return answer
-            reply = await self._send(job, channel, answer)
-            if not reply.ok:
-                raise adapter.parse_error(job, reply)
-            answer = adapter.parse_result(job, reply)
-        raise UpstreamUnreadable("The adapter keeps asking further questions.")
+            return await self._look_up(job, channel, adapters()[job.adapter])
+        return await ask_status(self.vendors, channel, self.credentials.of(channel, job.credential_id), job)
 
     async def _look_up(self, job: Job, channel: Channel, adapter: Adapter) -> Snapshot | None:
         call = adapter.build_lookup(job)
         if call is None:
             return None
-        reply = await self._send(job, channel, call)
+        reply = await self.vendors.ask(channel, self.credentials.of(channel, job.credential_id), call)
         if not reply.ok:
             raise adapter.parse_error(job, reply)
         return adapter.parse_lookup(job, reply)
-
-    async def _send(self, job: Job, channel: Channel, call: Call) -> Reply:
-        credential = self.credentials.of(channel, job.credential_id)
-        return await self.vendors.ask(channel, credential, call)
 
     async def _trouble(self, tracked: _Tracked, error: UpstreamError) -> float:
         """A poll that brought no news never ends a job, save when the vendor says three times that it has none."""
