@@ -22,7 +22,7 @@ _MIMES = {"png": "image/png", "jpeg": "image/jpeg", "jpg": "image/jpeg", "webp":
 _IMAGEN_PARAMETERS = ("personGeneration",)
 _VERTEX_IMAGEN_PARAMETERS = (
     *_IMAGEN_PARAMETERS,
-    *("storageUri", "guidanceScale", "safetySetting", "includeSafetyAttributes", "language", "enhancePrompt"),
+    *("guidanceScale", "safetySetting", "includeSafetyAttributes", "language", "enhancePrompt"),
 )
 _BLOCKED = frozenset(
     {

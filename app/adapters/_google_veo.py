@@ -17,7 +17,7 @@ from app.domain.media import Form, Media, Role
 from app.domain.requests import VideoRequest
 
 _PARAMETERS = ("personGeneration", "enhancePrompt", "negativePrompt")
-_VERTEX_PARAMETERS = (*_PARAMETERS, "compressionQuality", "resizeMode", "storageUri")
+_VERTEX_PARAMETERS = (*_PARAMETERS, "compressionQuality", "resizeMode")
 _LABEL = re.compile(r"[a-z0-9_-]{1,63}")
 _MP4 = "video/mp4"
 

@@ -6,6 +6,8 @@ the other models live in `global` alone. Without a base URL each call goes to it
 express mode has, which is pictures. Channel settings:
 
     storage_uri           "gs://bucket/folder/"     results are written there; without it they come inline
+    client_buckets        ["gs://bucket/folder/"]   where clients may name inputs; without it their gs:// links are refused,
+                                                    because the vendor reads them with the operator's account
     largest_resolution    "1080p"                   asks that in place of 4k, which Google's pages contradict each other about
     video_api             "operations" | "interactions", by default as the model's name says
 """
@@ -16,12 +18,15 @@ from dataclasses import replace
 from datetime import datetime
 from urllib.parse import quote
 
+from app.adapters._fields import items
 from app.adapters._google_adapter import Google, speaks_operations
 from app.adapters._google_media import object_download
 from app.adapters._google_oauth import read_token, token_call
 from app.adapters.base import Call, Reply, Token
 from app.domain.channels import Channel, Credential
+from app.domain.errors import InputRefused
 from app.domain.jobs import Job, Output
+from app.domain.json import Json
 
 _HOST = "aiplatform.googleapis.com"
 _STORAGE = "https://storage.googleapis.com"
@@ -45,6 +50,13 @@ class Vertex(Google):
 
     def base_url(self, given: str) -> str:
         return super().base_url(given.strip()).removesuffix("/v1beta1").removesuffix("/v1")
+
+    def build_request(self, job: Job) -> Call:
+        for item in job.request.media:
+            if item.src.startswith("gs://") and not _allowed(item.src, job.settings.get("client_buckets")):
+                message = "This channel opens no Cloud Storage bucket to its clients; give a web link or the file itself."
+                raise InputRefused(message, param=item.param or None, code="unsupported_input")
+        return super().build_request(job)
 
     def build_status(self, job: Job) -> Call:
         """A question about an operation is a POST; the operation's own name says where it runs."""
@@ -88,6 +100,11 @@ class Vertex(Google):
         if placed is None or placed[1] == "global":
             return call
         return replace(call, path=f"https://{placed[1]}-{_HOST}{call.path}")
+
+
+def _allowed(link: str, folders: Json) -> bool:
+    """Whether the link lies in one of the operator's folders; `gs://films` is not the beginning of `gs://films-of-others/a`."""
+    return any(isinstance(folder, str) and link.startswith(folder.rstrip("/") + "/") for folder in items(folders))
 
 
 def _at_home(path: str, credential: Credential) -> str:

@@ -400,7 +400,9 @@ def test_a_long_name_of_a_user_becomes_a_label() -> None:
 )
 def test_an_object_is_of_the_type_that_its_name_says(src: str, mime: str) -> None:
     frame = Media(MediaType.IMAGE, Role.FIRST_FRAME, src, "image", Form.VERBATIM)
-    call = VERTEX.build_request(job(request=video(mode=Mode.I2V, media=(frame,)), upstream_model="veo-3.1-generate-001"))
+    asked = video(mode=Mode.I2V, media=(frame,))
+    opened = {"client_buckets": ["gs://b"]}
+    call = VERTEX.build_request(job(request=asked, upstream_model="veo-3.1-generate-001", settings=opened))
 
     assert call.json is not None
     assert call.json["instances"] == [{"prompt": "a paper boat", "image": {"gcsUri": src, "mimeType": mime}}]
@@ -442,3 +444,15 @@ async def test_a_refused_create_names_the_clients_field() -> None:
 def test_no_answer_raises_anything_but_an_upstream_error(body: Any) -> None:
     for outcome in outcomes(VERTEX, body, 200):
         assert isinstance(outcome, Snapshot | Call | UpstreamError)
+
+
+def test_a_client_cannot_choose_where_the_operators_account_writes() -> None:
+    hostile = video(vendor={"storageUri": "gs://of-the-client/"})
+    for chosen, written in (({}, None), ({"storage_uri": "gs://films/"}, "gs://films/")):
+        call = VERTEX.build_request(job(request=hostile, upstream_model="veo-3.1-generate-001", settings=chosen))
+        assert call.json is not None
+        assert "of-the-client" not in str(call.json)
+        parameters = call.json["parameters"]
+        assert isinstance(parameters, dict)
+        assert parameters.get("storageUri") == written
+    assert all("storageUri" not in (card.capabilities.vendor_fields or ()) for card in catalogue("vertex").cards)
