@@ -9,7 +9,7 @@ from app.api.deps import CurrentKey, GatewayDep
 from app.api.dialects.models import Offer, capabilities_object, model_list, model_object
 from app.domain.channels import Channel, Key
 from app.domain.errors import NotFound
-from app.domain.money import price_from_json
+from app.domain.prices import price_from_json
 from app.domain.requests import Operation
 from app.engine.configuration import public_names, serves
 from app.engine.gateway import Gateway

@@ -28,6 +28,7 @@ class Credential:
         return value if isinstance(value, str) else ""
 
 
+BudgetPeriod: TypeAlias = Literal["total", "day", "month"]
 ModelMap: TypeAlias = Mapping[str, str] | Literal["*"]
 
 
@@ -50,6 +51,7 @@ class Channel:
     groups: frozenset[str] = frozenset({DEFAULT_GROUP})
     priority: int = 0
     weight: int = 1
+    max_concurrency: int | None = None  # open jobs at its vendor; None is no limit
     price_ratio: Decimal = Decimal(1)
     prices: Mapping[str, Json] = field(default_factory=dict)
     set_fields: Mapping[str, Json] = field(default_factory=dict)
@@ -64,7 +66,9 @@ class Channel:
 class Key:
     """What a client shows to us; only its hash is stored.
 
-    `models` None means all models of its groups. `hint` is the start of the key, to recognise it by.
+    `models` None means all models of its groups. `hint` is the start of the key, to recognise it by. `budget` is in
+    micro-dollars per `budget_period` (UTC), `rpm` POSTs a minute, `max_concurrency` open jobs; None is no limit. `allowed_ips`
+    are addresses and networks (CIDR), empty means any. Without `store_prompts` neither prompts nor media are written down.
     """
 
     id: str
@@ -75,6 +79,13 @@ class Key:
     models: frozenset[str] | None = None
     expires_at: datetime | None = None
     strict: bool = False
+    allowed_ips: tuple[str, ...] = ()
+    rpm: int | None = None
+    max_concurrency: int | None = None
+    budget: int | None = None
+    budget_period: BudgetPeriod = "total"
+    allow_unpriced: bool = False  # a key with a budget may use models without a price
+    store_prompts: bool = True
     enabled: bool = True
     created_at: datetime | None = None
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from app.domain.json import Json
+from app.domain.prices import Terms
 from app.domain.requests import Notice, Request
 
 
@@ -26,7 +27,8 @@ class JobStatus(StrEnum):
 class Stage(StrEnum):
     """How far the job got towards its vendor; decides what a crash may have left behind."""
 
-    WAITING = "waiting"  # committed; certainly nothing was sent
+    WAITING = "waiting"  # committed; certainly nothing was sent, and only its process can send it
+    HELD = "held"  # committed with all that is needed to send it; any process sends it when a limit leaves room
     SENDING = "sending"  # committed just before a create leaves; after a crash the outcome is unknown
     ACCEPTED = "accepted"  # the vendor said yes; polled until it ends
     ENDED = "ended"  # the outcome is written
@@ -60,15 +62,20 @@ class Usage:
     input_tokens: int | None = None
     output_tokens: int | None = None
     total_tokens: int | None = None
+    micros: int | None = None  # what the vendor says that it bills, in micro-dollars
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a job failed, for the client: our `code` (CONTRACT §1), a message without secrets, the vendor's own code."""
+    """Why a job failed, for the client: our `code` (CONTRACT §1), a message without secrets, the vendor's own code.
+
+    `billed`: the vendor charges for it all the same.
+    """
 
     code: str
     message: str
     upstream_code: str | None = None
+    billed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +139,12 @@ class Job:
     seed: int | None = None
     fps: int | None = None
     remixed_from: str | None = None
+    terms: Terms | None = None  # None: never got as far as a channel
+    reserved: int = 0  # micro-dollars held for it from its creation on
+    cost: int | None = None  # micro-dollars; known when it has ended
+    private: bool = False  # its prompt and media are not written down
+    fingerprint: str | None = None  # of the client's request, to know it again
+    inputs: tuple[str, ...] = ()  # files of ours from which a held job can be sent, by any process
     number: int = 0  # the row's number; some clients want an integer id
     created_at: datetime
     updated_at: datetime
@@ -140,6 +153,8 @@ class Job:
     started_at: datetime | None = None  # first seen in progress
     completed_at: datetime | None = None  # when it ended, either way
     expires_at: datetime | None = None  # when the results may be gone
+    late_due: datetime | None = None  # ended by its deadline: when its vendor is asked once more
+    late_at: datetime | None = None  # when the vendor delivered after all
 
     @property
     def op(self) -> str:
@@ -246,6 +261,7 @@ def total_usage(usages: Iterable[Usage | None]) -> Usage | None:
         input_tokens=whole([usage.input_tokens for usage in known]),
         output_tokens=whole([usage.output_tokens for usage in known]),
         total_tokens=whole([usage.total_tokens for usage in known]),
+        micros=whole([usage.micros for usage in known]),
     )
 
 

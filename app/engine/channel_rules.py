@@ -9,8 +9,8 @@ from app.adapters.registry import adapters
 from app.domain.channels import Channel, Credential
 from app.domain.errors import InvalidRequest
 from app.domain.json import Json, JsonObject
-from app.domain.money import price_from_json
 from app.domain.normalise.guard import check_value
+from app.domain.prices import price_from_json
 from app.engine.masking import MASK
 from app.engine.urls import split
 

@@ -9,6 +9,7 @@ import hmac
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -19,6 +20,7 @@ from app.domain.channels import Channel, Key
 from app.domain.requests import Operation
 from app.domain.routing import Served
 from app.store import channels as channel_store
+from app.store import groups as group_store
 from app.store import keys as key_store
 from app.store import revision
 from app.store import settings as setting_store
@@ -36,6 +38,7 @@ class _State:
     revision: int = -1
     keys: Mapping[str, Key] = field(default_factory=dict)  # by hash
     channels: Mapping[str, Channel] = field(default_factory=dict)  # by id, deleted ones too while jobs need them
+    ratios: Mapping[str, Decimal] = field(default_factory=dict)  # by group
     admin_hash: str = ""
 
 
@@ -57,6 +60,7 @@ class Configuration:
                 revision=current,
                 keys={key.hash: key for key in await key_store.every(connection)},
                 channels={channel.id: channel for channel in await channel_store.every(connection, self._vault)},
+                ratios=await group_store.every(connection),
                 admin_hash=await setting_store.get(connection, ADMIN_KEY_SETTING) or "",
             )
 
@@ -88,6 +92,10 @@ class Configuration:
     def channels(self) -> Iterable[Channel]:
         """Every channel."""
         return self._state.channels.values()
+
+    def ratios(self) -> Mapping[str, Decimal]:
+        """The price ratio of each group that has one other than 1."""
+        return self._state.ratios
 
 
 def serves(channel: Channel, model: str, op: Operation, variant: str | None = None) -> Served | None:

@@ -10,7 +10,7 @@ from app.domain.channels import Credential
 from app.domain.errors import InvalidRequest
 from app.domain.jobs import Job
 from app.domain.json import Json
-from app.domain.money import Quote, price_from_json, quote
+from app.domain.money import Quote, quote
 from app.domain.requests import Notice, Request
 from app.engine.calls import overridden, shown
 from app.engine.gateway import Gateway, Wish
@@ -48,7 +48,9 @@ async def explain(gateway: Gateway, wish: Wish, channel: str | None = None) -> E
     signed = adapter.sign(authorised, choice.channel.base_url, credential, gateway.now())
     # what was signed are bytes; people read JSON
     picture = shown(replace(signed, json=authorised.json, raw=authorised.raw), choice.channel.base_url)
-    return Explanation(wish.request, choice.request, choice.notices, plan.route, _plain(picture, credential), _price(choice))
+    return Explanation(
+        wish.request, choice.request, choice.notices, plan.route, _plain(picture, credential), quote(choice.request, choice.terms)
+    )
 
 
 async def _first_able(gateway: Gateway, wish: Wish, choices: Sequence[Planned]) -> tuple[Planned, Call]:
@@ -119,9 +121,3 @@ def _text(text: str, secrets: Sequence[str]) -> str:
     if encoded == _MARK and (not comma or head.startswith("data:")):
         return "<bytes of URL>"
     return text
-
-
-def _price(choice: Planned) -> Quote:
-    own = choice.channel.prices.get(choice.request.model)
-    price = price_from_json(own) if own is not None else choice.served.card.price
-    return quote(choice.request, price, choice.channel.price_ratio)

@@ -87,6 +87,7 @@ class Gateway:
             self.configuration.channels(),
             self.rng,
             strict=strict,
+            ratios=self.configuration.ratios(),
         )
 
     async def located(self, wish: Wish) -> Wish:

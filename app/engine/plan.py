@@ -1,8 +1,9 @@
 """Everything about a request that can be decided before anything is sent: who may serve it, and as what."""
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from itertools import takewhile
 
 from app.adapters.registry import catalogue
@@ -10,10 +11,14 @@ from app.domain.channels import Channel, Key
 from app.domain.errors import InputRefused, InvalidRequest, NoChannel, NotAllowed, NotFound
 from app.domain.fit import fit
 from app.domain.media import Form, Media
+from app.domain.money import quote
+from app.domain.prices import Terms, price_from_json
 from app.domain.requests import Mode, Notice, Request
 from app.domain.routing import Candidate, Served, candidates
 from app.engine.configuration import public_names, serves
 
+_LONGEST = 30.0  # seconds that are reserved for a video whose length nobody knows
+_ONE = Decimal(1)
 _SUGGESTIONS = 12  # names of other models in an error message, at most
 
 
@@ -25,6 +30,7 @@ class Planned:
     served: Served
     request: Request
     notices: tuple[Notice, ...]
+    terms: Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +51,16 @@ class Plan:
 
 
 def make_plan(
-    request: Request, notices: tuple[Notice, ...], key: Key, channels: Iterable[Channel], rng: random.Random, *, strict: bool
+    request: Request,
+    notices: tuple[Notice, ...],
+    key: Key,
+    channels: Iterable[Channel],
+    rng: random.Random,
+    *,
+    strict: bool,
+    ratios: Mapping[str, Decimal] | None = None,
 ) -> Plan:
-    """Routes and fits a request.
+    """Routes, fits and prices a request; `ratios` are the groups' price ratios where they are not 1.
 
     Raises NotAllowed, NotFound (nobody serves the model), NoChannel (somebody does, not now) or InvalidRequest (no channel
     can take it as written; in strict mode also when anything would be adjusted).
@@ -60,6 +73,7 @@ def make_plan(
     choices: list[Planned] = []
     route: list[RouteStep] = []
     refusals: list[InvalidRequest] = []
+    unpriced = False
     for candidate in _source_first(found, request):
         if candidate.served is None or not candidate.eligible:
             route.append(RouteStep(candidate.channel.name, False, candidate.reason))
@@ -69,9 +83,18 @@ def make_plan(
         except InvalidRequest as refusal:
             refusals.append(refusal)
             route.append(RouteStep(candidate.channel.name, False, refusal.message))
+            continue
+        planned = replace(planned, terms=terms_of(planned, key, ratios or {}))
+        if key.budget is not None and not key.allow_unpriced and quote(planned.request, planned.terms).unpriced:
+            unpriced = True
+            route.append(RouteStep(candidate.channel.name, False, "no price, and the key has a budget"))
         else:
             choices.append(planned)
             route.append(RouteStep(candidate.channel.name, True, "first choice" if len(choices) == 1 else "fallback"))
+    if not choices and unpriced:
+        raise NotAllowed(
+            f"The model {request.model!r} has no price, and this key has a budget.", code="model_not_allowed", param="model"
+        )
     if not choices and refusals:
         raise _with_suggestions(refusals[0], request, key, channels)
     return Plan(tuple(choices), tuple(route))
@@ -106,7 +129,22 @@ def _plan_one(request: Request, notices: tuple[Notice, ...], channel: Channel, s
         name = request.client_name(first.field) if first.field else None
         raise InvalidRequest(f"Strict mode: this request cannot be served exactly as written ({first.code}).", param=name)
     upstream = served.card.by_mode.get(fitted.request.mode)
-    return Planned(channel, replace(served, upstream_model=upstream) if upstream else served, fitted.request, together)
+    if upstream:
+        served = replace(served, upstream_model=upstream)
+    return Planned(channel, served, fitted.request, together, Terms(price=None))
+
+
+def terms_of(choice: Planned, key: Key, ratios: Mapping[str, Decimal]) -> Terms:
+    """The channel's own price or else the catalogue's, times its ratio and that of the cheapest group that opens it."""
+    own, limits = choice.channel.prices.get(choice.request.model), choice.served.card.capabilities
+    longest = max(limits.durations or (), default=None) or limits.default_duration or _LONGEST
+    return Terms(
+        price=choice.served.card.price if own is None else price_from_json(own),
+        ratio=choice.channel.price_ratio
+        * min((ratios.get(name, _ONE) for name in choice.channel.groups & key.groups), default=_ONE),
+        usual_seconds=limits.default_duration or min(limits.durations or (), default=longest),
+        longest_seconds=longest,
+    )
 
 
 def _refuse_variant(request: Request) -> None:

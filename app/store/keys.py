@@ -9,7 +9,10 @@ from app.domain.channels import Key
 from app.store.revision import bump
 from app.store.tables import keys
 
-_PLAIN = ("id", "name", "hash", "hint", "expires_at", "strict", "enabled", "created_at")
+_PLAIN = (
+    *("id", "name", "hash", "hint", "expires_at", "strict", "enabled", "created_at"),
+    *("rpm", "max_concurrency", "budget", "budget_period", "allow_unpriced", "store_prompts"),
+)
 _INSERT = insert(keys)
 _ALL = select(keys).order_by(keys.c.number)
 _UPDATE = update(keys).where(keys.c.id == bindparam("which"))
@@ -71,6 +74,7 @@ def _row(key: Key) -> dict[str, object]:
     row = {name: getattr(key, name) for name in _PLAIN}
     row["groups"] = sorted(key.groups)
     row["models"] = None if key.models is None else sorted(key.models)
+    row["allowed_ips"] = list(key.allowed_ips) or None
     return row
 
 
@@ -82,4 +86,5 @@ def _key(row: RowMapping | None) -> Key | None:
         **{name: row[name] for name in _PLAIN},
         groups=frozenset(row["groups"]),
         models=None if models is None else frozenset(models),
+        allowed_ips=tuple(row["allowed_ips"] or ()),
     )

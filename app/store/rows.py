@@ -9,15 +9,17 @@ from sqlalchemy import RowMapping
 from app.domain.canonical import from_json, to_json
 from app.domain.jobs import Failure, Job, JobStatus, Output, Stage, Usage
 from app.domain.json import JsonObject
+from app.domain.prices import terms_from_json, terms_to_json
 from app.domain.requests import Notice
 
 Part = TypeVar("Part", Output, Failure, Usage, Notice)
 
 # Columns that are fields of the same name.
-_FIXED = ("id", "parent_id", "key_id", "model", "remixed_from", "created_at")
+_FIXED = ("id", "parent_id", "key_id", "model", "remixed_from", "created_at", "private", "fingerprint")
 _MOVING = (
     *("progress", "adapter", "channel_id", "credential_id", "upstream_model", "upstream_id"),
     *("updated_at", "deadline_at", "accepted_at", "started_at", "completed_at", "expires_at"),
+    *("reserved", "cost", "late_due", "late_at"),
 )
 _READ = (*_FIXED, *_MOVING, "number")
 _MADE = ("seconds", "resolution", "aspect_ratio", "seed", "fps")
@@ -49,6 +51,8 @@ def changed_row(job: Job) -> dict[str, object]:
     row["made"] = {name: value for name in _MADE if (value := getattr(job, name)) is not None} or None
     row["facts"] = job.facts or None
     row["settings"] = job.settings or None
+    row["terms"] = None if job.terms is None else terms_to_json(job.terms)
+    row["inputs"] = list(job.inputs) or None
     return row
 
 
@@ -68,6 +72,8 @@ def job_of(row: RowMapping) -> Job:
         notices=_read(Notice, row["notices"]),
         facts=row["facts"] or {},
         settings=row["settings"] or {},
+        terms=None if row["terms"] is None else terms_from_json(row["terms"]),
+        inputs=tuple(row["inputs"] or ()),
     )
 
 

@@ -8,10 +8,13 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
+    false,
     literal_column,
+    true,
 )
 
 from app.domain.jobs import JobStatus
@@ -40,6 +43,13 @@ keys = Table(
     Column("strict", Boolean, nullable=False),
     Column("enabled", Boolean, nullable=False),
     Column("created_at", Moment),
+    Column("allowed_ips", JsonText),
+    Column("rpm", Integer),
+    Column("max_concurrency", Integer),
+    Column("budget", BigInteger),  # micro-dollars
+    Column("budget_period", Text, nullable=False, server_default="total"),
+    Column("allow_unpriced", Boolean, nullable=False, server_default=false()),
+    Column("store_prompts", Boolean, nullable=False, server_default=true()),
     sqlite_autoincrement=True,
 )
 
@@ -63,7 +73,15 @@ channels = Table(
     Column("enabled", Boolean, nullable=False),
     Column("deleted", Boolean, nullable=False),
     Column("created_at", Moment),
+    Column("max_concurrency", Integer),
     sqlite_autoincrement=True,
+)
+
+groups = Table(
+    "groups",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("price_ratio", DecimalText, nullable=False),
 )
 
 credentials = Table(
@@ -115,6 +133,14 @@ jobs = Table(
     Column("settings", JsonText),
     Column("facts", JsonText),
     Column("route", JsonText),
+    Column("terms", JsonText),
+    Column("reserved", BigInteger, nullable=False, server_default="0"),  # micro-dollars, as is the cost
+    Column("cost", BigInteger),
+    Column("private", Boolean, nullable=False, server_default=false()),
+    Column("fingerprint", Text),
+    Column("inputs", JsonText),
+    Column("late_due", Moment),
+    Column("late_at", Moment),
     sqlite_autoincrement=True,
 )
 
@@ -123,11 +149,26 @@ open_jobs = jobs.c.status.in_([literal_column(f"'{status}'") for status in JobSt
 final_jobs = jobs.c.status.in_([literal_column(f"'{status}'") for status in JobStatus if status.final])
 
 Index("ix_jobs_open", jobs.c.lease_owner, sqlite_where=open_jobs, postgresql_where=open_jobs)
+Index("ix_jobs_open_of_key", jobs.c.key_id, jobs.c.stage, sqlite_where=open_jobs, postgresql_where=open_jobs)
+Index("ix_jobs_open_of_channel", jobs.c.channel_id, jobs.c.stage, sqlite_where=open_jobs, postgresql_where=open_jobs)
 Index("ix_jobs_of_key", jobs.c.key_id, jobs.c.op, jobs.c.created_at, jobs.c.id)
 Index("ix_jobs_by_time", jobs.c.created_at, jobs.c.id)
 
 _is_part = jobs.c.parent_id.is_not(None)
 Index("ix_jobs_parts", jobs.c.parent_id, sqlite_where=_is_part, postgresql_where=_is_part)
+
+_is_late = jobs.c.late_due.is_not(None)
+Index("ix_jobs_late", jobs.c.late_due, sqlite_where=_is_late, postgresql_where=_is_late)
+
+_is_recognisable = jobs.c.fingerprint.is_not(None)
+Index(
+    "ix_jobs_fingerprint",
+    jobs.c.key_id,
+    jobs.c.fingerprint,
+    jobs.c.created_at,
+    sqlite_where=_is_recognisable,
+    postgresql_where=_is_recognisable,
+)
 
 named_by_client = jobs.c.client_task_id.is_not(None)
 Index(
@@ -155,6 +196,102 @@ attempts = Table(
     Column("request_id", ForeignText),
     Column("outcome", Text, nullable=False),
     Column("detail", ForeignText),
+)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("number", Number, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("at", Moment, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("job_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("micros", BigInteger, nullable=False),  # negative: taken from the key
+    sqlite_autoincrement=True,
+)
+Index("ix_ledger_of_key", ledger.c.key_id, ledger.c.number)
+
+# What settles a job once, whatever the program does wrong.
+_settles = ledger.c.kind.in_([literal_column("'settle'"), literal_column("'refund'")])
+Index("uq_ledger_settled", ledger.c.job_id, unique=True, sqlite_where=_settles, postgresql_where=_settles)
+Index("ix_ledger_of_job", ledger.c.job_id)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("key_id", Text, primary_key=True),
+    Column("day", Text, primary_key=True),  # UTC, on which the jobs were made
+    Column("reserved", BigInteger, nullable=False),
+    Column("spent", BigInteger, nullable=False),
+)
+
+usage = Table(
+    "usage",
+    metadata,
+    Column("day", Text, primary_key=True),
+    Column("key_id", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("channel_id", Text, primary_key=True),
+    Column("jobs", BigInteger, nullable=False),
+    Column("completed", BigInteger, nullable=False),
+    Column("failed", BigInteger, nullable=False),
+    Column("results", BigInteger, nullable=False),
+    Column("seconds", Double, nullable=False),
+    Column("spent", BigInteger, nullable=False),
+)
+
+replays = Table(
+    "replays",
+    metadata,
+    Column("key_id", Text, primary_key=True),
+    Column("name", Text, primary_key=True),  # what the client calls its request
+    Column("fingerprint", Text, nullable=False),
+    Column("job_id", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment),
+    Column("status", Integer),  # of the answer; NULL while there is none
+    Column("headers", JsonText),
+    Column("body", LargeBinary),
+    Column("asset", Text),  # a file of ours that holds a large body
+)
+Index("ix_replays_expires_at", replays.c.expires_at)
+Index("ix_replays_job_id", replays.c.job_id)
+
+cooldowns = Table(
+    "cooldowns",
+    metadata,
+    Column("channel_id", Text, primary_key=True),
+    Column("credential_id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("reason", ForeignText, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("since", Moment, nullable=False),
+    Column("until", Moment, nullable=False),
+)
+
+rates = Table(
+    "rates",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("number", Number, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("at", Moment, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("changes", JsonText),
+    Column("request_id", Text),
+    sqlite_autoincrement=True,
 )
 
 workers = Table(

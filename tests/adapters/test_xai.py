@@ -19,6 +19,7 @@ from app.domain.jobs import Job, JobStatus, Snapshot
 from app.domain.json import Json
 from app.domain.media import Form, Media, MediaType, Role
 from app.domain.money import quote
+from app.domain.prices import Terms
 from app.domain.requests import Mode, Request
 from app.engine.configuration import serves
 from tests.adapters.exchange import finish, poll, send, submit
@@ -266,7 +267,7 @@ def test_a_reservation_covers_what_the_vendor_bills(name: str, mode: Mode, field
     card = catalogue("xai").find(name)
     assert card is not None
     request = fit(video(mode=mode, media=media_of(mode), **fields), card.capabilities).request
-    assert quote(request, card.price, channel().price_ratio).usd == usd
+    assert quote(request, Terms(price=card.price)).usd == usd
 
 
 def test_without_a_job_an_error_names_no_field() -> None:

@@ -20,8 +20,9 @@ from app.domain.errors import (
     UpstreamUnreadable,
 )
 from app.domain.ids import new_id
-from app.domain.money import price_from_json, quote
+from app.domain.money import quote
 from app.domain.pacing import learned, poll_after_ms, poll_interval
+from app.domain.prices import Terms, price_from_json
 from app.domain.requests import Operation, Request
 from app.domain.retry import AfterCreate, after_create, after_poll
 from app.domain.routing import Served, candidates
@@ -171,13 +172,13 @@ PER_SECOND = Price(
     ],
 )  # fmt: skip
 def test_price_seconds_x_resolution_x_audio_matrix(request_: Request, price: Price, ratio: str, usd: str) -> None:
-    found = quote(request_, price, Decimal(ratio))
+    found = quote(request_, Terms(price=price, ratio=Decimal(ratio)))
     assert (found.usd, found.unpriced) == (usd, False)
 
 
 def test_what_has_no_price_says_so() -> None:
-    assert quote(video(), None, Decimal(1)).unpriced
-    assert quote(video(resolution="4320p"), Price(unit="second", usd={"720p": Decimal(1)}), Decimal(1)).unpriced
+    assert quote(video(), Terms(price=None)).unpriced
+    assert quote(video(resolution="4320p"), Terms(price=Price(unit="second", usd={"720p": Decimal(1)}))).unpriced
 
 
 def test_a_channels_price_is_read_or_refused() -> None:

@@ -5,9 +5,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from app.domain.attempts import Attempt
+from app.domain.capabilities import Price
 from app.domain.channels import Channel, Credential, Key
 from app.domain.jobs import Failure, Job, JobStatus, Output, Stage, Usage
 from app.domain.media import Media, MediaType, Role
+from app.domain.prices import Terms
 from app.domain.requests import ImageRequest, Mode, Notice, VideoRequest
 
 NOW = datetime(2026, 3, 1, 12, 30, 15, 123457, tzinfo=UTC)
@@ -68,9 +70,9 @@ def full_job() -> Job:
         settings={"region": "north", "nested": {"on": True}},
         facts={"path": "/v1/tasks"},
         outputs=(Output(url="https://cdn.example.com/x.mp4", mime="video/mp4", asset="a/b", width=1280, height=720, part="job_p"),),
-        failure=Failure("generation_failed", HARD_TEXT, "E\0-17"),
+        failure=Failure("generation_failed", HARD_TEXT, "E\0-17", billed=True),
         partial_failures=(Failure("content_policy_violation", "one of two"),),
-        usage=Usage(seconds=5.0, images=1, input_tokens=2, output_tokens=3, total_tokens=5),
+        usage=Usage(seconds=5.0, images=1, input_tokens=2, output_tokens=3, total_tokens=5, micros=7),
         notices=(Notice("adjusted:duration", "duration", 5.5, 5), Notice("dropped:seed", "seed", 7)),
         seconds=5.04,
         resolution="720p",
@@ -78,6 +80,12 @@ def full_job() -> Job:
         seed=2**64 - 1,
         fps=24,
         remixed_from="job_old",
+        terms=Terms(price=Price(unit="second", usd={"720p": Decimal("0.05"), "*": Decimal("0.0123456789")}), ratio=Decimal("1.5")),
+        reserved=375_000,
+        cost=2**40,
+        private=True,
+        fingerprint="f" * 64,
+        inputs=("order-1.json", "upload-1.png"),
         created_at=NOW,
         updated_at=NOW + SECOND,
         deadline_at=NOW + 2 * SECOND,
@@ -85,6 +93,8 @@ def full_job() -> Job:
         started_at=NOW + 4 * SECOND,
         completed_at=NOW + 5 * SECOND,
         expires_at=NOW + 6 * SECOND,
+        late_due=NOW + 7 * SECOND,
+        late_at=NOW + 8 * SECOND,
     )
 
 
@@ -113,6 +123,13 @@ def key(number: int = 1) -> Key:
         models=frozenset({"film-1"}),
         expires_at=NOW,
         strict=True,
+        allowed_ips=("10.0.0.0/8", "2001:db8::1"),
+        rpm=7,
+        max_concurrency=3,
+        budget=2**40,
+        budget_period="month",
+        allow_unpriced=True,
+        store_prompts=False,
         enabled=False,
         created_at=NOW,
     )
@@ -130,6 +147,7 @@ def channel(number: int = 1, *credentials: Credential) -> Channel:
         groups=frozenset({"default", "studio"}),
         priority=3,
         weight=5,
+        max_concurrency=4,
         price_ratio=Decimal("1.10"),
         prices={"film-1": {"unit": "second", "usd": "0.05"}},
         set_fields={"safety": {"level": 1}},
