@@ -5,6 +5,7 @@ the asking, the waiting and the retrying. Write `name`, `statuses`, `build_reque
 `parse_status`; the rest has defaults.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -52,6 +53,9 @@ class Call:
         return replace(self, headers={**self.headers, **added})
 
 
+_REQUEST_IDS = ("x-request-id", "x-oneapi-request-id", "x-tt-logid", "trace-id")
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """A vendor's answer: HTTP status, lower-case header names, the parsed JSON body (None if it is none), the raw bytes."""
@@ -65,6 +69,13 @@ class Reply:
     def ok(self) -> bool:
         """2xx."""
         return 200 <= self.status < 300
+
+    @property
+    def request_id(self) -> str | None:
+        """The vendor's handle for its support, from the header or field in which most of them give one."""
+        named = next((self.headers[name] for name in _REQUEST_IDS if self.headers.get(name)), None)
+        told = self.json.get("request_id") if isinstance(self.json, Mapping) else None
+        return named or (told if isinstance(told, str) and told else None)
 
     def object(self) -> JsonObject:
         """The body as a JSON object; raises UpstreamUnreadable otherwise."""
@@ -228,6 +239,9 @@ def status_of(adapter: Adapter, word: Json) -> JobStatus:
     raise UnknownStatus(f"{adapter.name} answered with the unknown status {word!r}.", upstream_code=str(word))
 
 
+_MODEL = re.compile(r"\bmodels?\b", re.IGNORECASE)
+
+
 def error_by_status(
     reply: Reply,
     message: str | None = None,
@@ -245,7 +259,8 @@ def error_by_status(
     """
     text = message or f"The vendor answered with HTTP {reply.status}."
     if fault is None:
-        fault = _FAULTS.get(reply.status)
+        about_a_model = reply.status == 403 and _MODEL.search(text)  # one that this account lacks; it may well have others
+        fault = Fault.MODEL if about_a_model else _FAULTS.get(reply.status)
     if fault is None and 400 <= reply.status < 500 and reply.status != 408:  # a proxy says 408 of whom it waited for, too
         fault = Fault.REQUEST
     if fault is None and (not_accepted or (reply.status == 503 and isinstance(reply.json, Mapping))):
