@@ -22,14 +22,24 @@ class Settings(BaseSettings):
     )
     public_url: str = Field(default="", description="What clients see, e.g. https://gate.example.com; used in links")
     storage_url: str = Field(default="", description="Where results are kept: `file:///…`; the data folder if unset")
+    redis_url: str = Field(
+        default="", repr=False, description="`redis://…`: request rates are shared through it by several machines"
+    )
     allow_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Hosts and CIDRs that client-given URLs may reach although private, comma separated"
+    )
+    trusted_proxies: int = Field(
+        default=0, ge=0, le=100, description="How many proxies of yours stand in front; X-Forwarded-For counts only then"
     )
     max_body_mb: int = Field(default=64, ge=1, description="Largest request body, in MiB")
     link_hours: int = Field(default=24, ge=1, description="How long a result link of ours lives")
     job_hours: float = Field(default=24, gt=0, description="Deadline of a video job, from its creation")
     image_minutes: float = Field(default=30, gt=0, description="Deadline of an image job, from its creation")
     drain_seconds: float = Field(default=60, ge=0, description="How long a shutdown waits for running requests")
+    retention_days: float | None = Field(
+        default=None, gt=0, le=36_500, description="Ended jobs older than this go, with their files; unset: they stay"
+    )
+    store_prompts: bool = Field(default=True, description="Whether prompts and media may be written down; a key can refuse, too")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "text"] = "text"
 
@@ -37,6 +47,13 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("redis_url", mode="after")
+    @classmethod
+    def _of_a_redis(cls, value: str) -> str:
+        if value and not value.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("must start with redis://, rediss:// or unix://")
+        return value
 
     @field_validator("public_url", mode="after")
     @classmethod

@@ -17,7 +17,7 @@ ALLOWED = {
     "sandbox": {"httpx", "orjson", "av", "PIL"},
     "engine": {
         *("app.domain", "app.adapters", "app.store", "app.settings"),
-        *("sqlalchemy", "httpx", "aiohttp", "yarl", "orjson", "itsdangerous", "PIL", "multidict"),
+        *("sqlalchemy", "httpx", "aiohttp", "yarl", "orjson", "itsdangerous", "PIL", "multidict", "limits", "redis"),
     },
     "api": {
         *("app", "app.domain", "app.adapters", "app.store", "app.engine", "app.settings", "app.logs"),

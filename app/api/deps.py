@@ -1,4 +1,4 @@
-"""What endpoints ask for, as nouns: the gateway, the key that was shown, the address by which the client knows us."""
+"""What endpoints ask for, as nouns: the gateway, the key that was shown and admitted, the address by which the client knows us."""
 
 import re
 from typing import Annotated, cast
@@ -10,13 +10,15 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from app.domain.channels import Key
-from app.domain.errors import NotFound, Unauthenticated
+from app.domain.errors import NotAllowed, NotFound, Unauthenticated
 from app.domain.jobs import Job
 from app.domain.requests import Operation
+from app.engine.addresses import Address, client_address, may_come_from
 from app.engine.gateway import Gateway
 
 _BEARER = re.compile(r"(?i:bearer)(?::\s*|\s+)(.*)", re.DOTALL)
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+_FREE = "/cancel"  # the end of the one path whose POST stops work instead of asking for some
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,200}")
 
 
@@ -36,7 +38,10 @@ def shown_key(headers: Headers) -> str | None:
 
 
 class KeyScheme(SecurityBase):
-    """Knows a key from memory; what the client says about host or path plays no part in it."""
+    """Knows a key from memory, and whether it may be used from here and now; what the client says of its host plays no part in it.
+
+    Raises Unauthenticated, NotAllowed, and TooManyRequests for a POST too many.
+    """
 
     def __init__(self) -> None:
         self.model = HTTPBearer(description="A client key of this gateway. `api-key` and `x-api-key` work too.")
@@ -51,7 +56,21 @@ class KeyScheme(SecurityBase):
         if key is None or not key.valid(gateway.now()):
             raise Unauthenticated("This API key is unknown, disabled or expired.")
         request.state.key_id = key.id
+        if key.allowed_ips and not may_come_from(_address(request, gateway), key.allowed_ips):
+            raise NotAllowed("This API key may not be used from this address.", code="ip_not_allowed")
+        if key.rpm is not None and _counts(request):
+            await gateway.rates.check(key)
         return key
+
+
+def _address(request: Request, gateway: Gateway) -> Address | None:
+    peer = None if request.client is None else request.client.host
+    return client_address(peer, request.headers.getlist("x-forwarded-for"), gateway.settings.trusted_proxies)
+
+
+def _counts(request: Request) -> bool:
+    """Whether a request counts against a rate: reading, deleting and cancelling do not."""
+    return request.method == "POST" and not request.scope["path"].endswith(_FREE)
 
 
 GatewayDep = Annotated[Gateway, Depends(_gateway)]
@@ -66,7 +85,14 @@ def base_url(request: Request, gateway: Gateway) -> str:
     if _HOST.fullmatch(host) is None:
         name, port = request.scope.get("server") or ("localhost", None)
         host = f"{name}:{port}" if port else str(name)
-    return f"{request.scope['scheme']}://{host}"
+    return f"{_scheme(request, gateway)}://{host}"
+
+
+def _scheme(request: Request, gateway: Gateway) -> str:
+    """As the proxy next to us heard the request, if one is in front of us and says so."""
+    said = request.headers.getlist("x-forwarded-proto") if gateway.settings.trusted_proxies > 0 else []
+    nearest = said[-1].rpartition(",")[2].strip().lower() if said else ""
+    return nearest if nearest in ("http", "https") else str(request.scope["scheme"])
 
 
 async def own_job(gateway: Gateway, key: Key, job_id: str, op: Operation, param: str = "id") -> Job:

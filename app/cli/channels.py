@@ -37,6 +37,9 @@ def add(
     group: Annotated[list[str] | None, typer.Option(help="A group that may use it; repeat for more.")] = None,
     priority: Annotated[int, typer.Option(help="Higher goes first.", min=-1_000_000, max=1_000_000)] = 0,
     weight: Annotated[int, typer.Option(help="Its share among channels of one priority.", min=0, max=1_000_000)] = 1,
+    max_concurrency: Annotated[
+        int | None, typer.Option(help="Open jobs at its vendor, at most; no limit if left out.", min=1, max=1_000_000)
+    ] = None,
     price_ratio: Annotated[str, typer.Option(help="What prices are multiplied by.")] = "1",
     as_json: AsJson = False,
 ) -> None:
@@ -51,6 +54,7 @@ def add(
         groups=frozenset(group or (DEFAULT_GROUP,)),
         priority=priority,
         weight=weight,
+        max_concurrency=max_concurrency,
         price_ratio=decimal_of("--price-ratio", price_ratio),
     )
     made = run(_add(wanted))

@@ -62,6 +62,7 @@ def configured(settings: Settings, host: str, port: int, workers: int) -> uvicor
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # whom to believe about a client's address is TRUSTED_PROXIES' to say
         timeout_graceful_shutdown=round(settings.drain_seconds),
     )
 

@@ -29,12 +29,14 @@ def test_a_channel_is_added_and_listed_with_its_credential_masked(ready: Command
         "ship",
         "--priority",
         "3",
+        "--max-concurrency",
+        "5",
     )
     shown = ready("channels", "list", "--json")
     (channel,) = printed(shown)
     assert channel["credentials"][0]["api_key"] == "can****wxyz"
     assert channel["models"] == {"boat": "up-boat", "ship": "ship"}
-    assert channel["priority"] == 3
+    assert (channel["priority"], channel["max_concurrency"]) == (3, 5)
     assert SECRET not in shown.output + ready("channels", "list").output
 
 

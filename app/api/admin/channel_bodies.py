@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from pydantic import Field
 
-from app.api.admin.types import Groups, JsonFields, ModelName, Models, Name, Objects, Priority, Ratio, Strict, Url, Weight
+from app.api.admin.types import Groups, JsonFields, Limit, ModelName, Models, Name, Objects, Priority, Ratio, Strict, Url, Weight
 from app.domain.channels import DEFAULT_GROUP, Channel
 from app.engine.masking import edited
 
@@ -16,6 +16,9 @@ class Overrides(Strict):
     drop: list[ModelName] = []
 
 
+_PLAIN = frozenset({"models", "groups", "priority", "weight", "max_concurrency", "price_ratio", "prices", "settings", "enabled"})
+
+
 class ChannelOptions(Strict):
     """What can be set at creation and changed later."""
 
@@ -25,6 +28,7 @@ class ChannelOptions(Strict):
     groups: Groups = frozenset({DEFAULT_GROUP})
     priority: Priority = 0
     weight: Weight = 1
+    max_concurrency: Limit | None = None
     price_ratio: Ratio = Field(default=Ratio(1))
     prices: JsonFields = {}
     overrides: Overrides = Overrides()
@@ -34,7 +38,7 @@ class ChannelOptions(Strict):
     def on(self, channel: Channel) -> Channel:
         """The channel with every field that the body names."""
         named = self.model_fields_set
-        plain = named & {"models", "groups", "priority", "weight", "price_ratio", "prices", "settings", "enabled"}
+        plain = named & _PLAIN
         changed = replace(channel, **{name: getattr(self, name) for name in plain})
         if "base_url" in named:
             changed = replace(changed, base_url=self.base_url or "")

@@ -5,22 +5,36 @@ from typing import Annotated
 
 from pydantic import Field
 
-from app.api.admin.types import Groups, ModelName, Moment, Name, Strict
-from app.domain.channels import DEFAULT_GROUP, Key
+from app.api.admin.types import Groups, Limit, ModelName, Moment, Name, Networks, Strict, Usd
+from app.domain.channels import DEFAULT_GROUP, BudgetPeriod, Key
+from app.domain.money import MICRO
 
 
 class KeyOptions(Strict):
-    """What can be set at creation and changed later."""
+    """What can be set at creation and changed later; null takes a limit away."""
 
     groups: Groups = frozenset({DEFAULT_GROUP})
     models: Annotated[frozenset[ModelName], Field(min_length=1, max_length=10_000)] | None = None
     expires_at: Moment | None = None
     strict: bool = False
+    allowed_ips: Networks | None = None
+    rpm: Limit | None = None
+    max_concurrency: Limit | None = None
+    budget_usd: Usd | None = None
+    budget_period: BudgetPeriod = "total"
+    allow_unpriced: bool = False
+    store_prompts: bool = True
     enabled: bool = True
 
     def on(self, key: Key) -> Key:
         """The key with every field that the body names."""
-        return replace(key, **{name: getattr(self, name) for name in self.model_fields_set})
+        named = self.model_fields_set
+        changed = replace(key, **{name: getattr(self, name) for name in named - {"allowed_ips", "budget_usd"}})
+        if "allowed_ips" in named:
+            changed = replace(changed, allowed_ips=tuple(self.allowed_ips or ()))
+        if "budget_usd" in named:
+            changed = replace(changed, budget=None if self.budget_usd is None else int(self.budget_usd * MICRO))
+        return changed
 
 
 class KeyBody(KeyOptions):

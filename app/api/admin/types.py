@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, PlainValidator, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, PlainValidator, StringConstraints
 
 from app.domain.channels import ModelMap
+from app.engine.addresses import network_text
 
 _MOST_MODELS = 10_000
 
@@ -33,6 +34,22 @@ Groups: TypeAlias = Annotated[frozenset[Name], Field(min_length=1, max_length=10
 Priority: TypeAlias = Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
 Weight: TypeAlias = Annotated[int, Field(ge=0, le=1_000_000)]
 Ratio: TypeAlias = Annotated[Decimal, Field(ge=0, le=1_000_000, max_digits=15, allow_inf_nan=False)]
+Limit: TypeAlias = Annotated[int, Field(ge=1, le=1_000_000, strict=True)]
+NetworkText: TypeAlias = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(network_text)]
+Networks: TypeAlias = Annotated[list[NetworkText], Field(max_length=1_000)]
+
+
+def _no_flag(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("must be an amount, as a text or a number")
+    return value
+
+
+Usd: TypeAlias = Annotated[
+    Decimal,
+    Field(ge=0, le=1_000_000_000, decimal_places=6, allow_inf_nan=False),
+    BeforeValidator(_no_flag, json_schema_input_type=Decimal),
+]
 Objects: TypeAlias = Annotated[list[dict[Name, JsonValue]], Field(max_length=100)]
 JsonFields: TypeAlias = dict[ModelName, JsonValue]
 

@@ -44,11 +44,13 @@ async def test_a_new_channel_has_an_id_and_the_defaults_of_the_contract(admin: h
         "groups": ["default"],
         "priority": 0,
         "weight": 1,
+        "max_concurrency": None,
         "price_ratio": 1,
         "prices": {},
         "overrides": {"set": {}, "drop": []},
         "settings": {},
         "enabled": True,
+        "resting": [],
     }
 
 
@@ -62,6 +64,16 @@ async def test_a_new_channel_serves_at_once(site: Site, admin: httpx.AsyncClient
 async def test_models_are_an_object_a_list_or_everything(admin: httpx.AsyncClient) -> None:
     assert (await made(admin, models=["a", "b"]))["models"] == {"a": "a", "b": "b"}
     assert (await made(admin, name="second", models="*"))["models"] == "*"
+
+
+async def test_a_limit_of_open_jobs_is_kept_until_null_takes_it_away(site: Site, admin: httpx.AsyncClient) -> None:
+    channel = await made(admin, max_concurrency=3)
+    path = f"/admin/channels/{channel['id']}"
+    assert (await admin.patch(path, json={"weight": 2})).json()["max_concurrency"] == 3
+    held = site.gateway.configuration.channel(channel["id"])
+    assert held is not None
+    assert held.max_concurrency == 3
+    assert (await admin.patch(path, json={"max_concurrency": None})).json()["max_concurrency"] is None
 
 
 async def test_lists_turn_pages_by_next(admin: httpx.AsyncClient) -> None:
@@ -106,7 +118,8 @@ async def test_lists_turn_pages_by_next(admin: httpx.AsyncClient) -> None:
         ({"prices": {"boat-video": {"usd": "1"}}}, "invalid_value", "prices.boat-video"),
         ({"overrides": {"add": {}}}, "unknown_parameter", "overrides.add"),
         ({"overrides": {"set": {"a": "\ud800"}}}, "invalid_value", "overrides"),
-        ({"max_concurrency": 2}, "unknown_parameter", "max_concurrency"),
+        ({"max_concurrency": 0}, "invalid_value", "max_concurrency"),
+        ({"max_concurrency": "two"}, "invalid_value", "max_concurrency"),
         ({"enabled": "perhaps"}, "invalid_value", "enabled"),
     ],
 )
