@@ -10,10 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.domain.channels import Channel
 from app.domain.errors import InvalidRequest, NotFound
 from app.domain.ids import RANDOM_BYTES, new_id
+from app.engine.audit import COMMAND_LINE, ENVIRONMENT, Actor, write, write_change
 from app.engine.changes import changing
 from app.engine.channel_rules import ENVIRONMENT_PREFIX, check_name, checked, text_fields
 from app.engine.clock import Now
 from app.store import channels as channel_store
+from app.store import cooldowns as cooldown_store
 from app.store import retirement
 from app.store.database import Database
 from app.store.secrets import Vault
@@ -28,6 +30,7 @@ class ChannelDesk:
     database: Database
     vault: Vault
     now: Now
+    actor: Actor = COMMAND_LINE
 
     async def add(self, channel: Channel) -> Channel:
         """Stores a new channel under an id of its own; raises InvalidRequest naming the field that is wrong."""
@@ -37,7 +40,7 @@ class ChannelDesk:
                 param="name",
             )
         async with changing(self.database) as connection:
-            return await insert(connection, self.vault, channel, self.now())
+            return await insert(connection, self.vault, channel, self.now(), self.actor)
 
     async def change(self, channel_id: str, edit: Edit) -> Channel:
         """Stores what `edit` makes of the channel; raises NotFound, or InvalidRequest naming the field that is wrong.
@@ -49,13 +52,19 @@ class ChannelDesk:
             wanted = replace(edit(held), id=held.id, adapter=held.adapter, deleted=False)
             if wanted.name != held.name and any(name.startswith(ENVIRONMENT_PREFIX) for name in (wanted.name, held.name)):
                 raise InvalidRequest("A channel cannot become or cease to be one that environment variables make.", param="name")
-            return await update(connection, self.vault, held, wanted, self.now())
+            return await update(connection, self.vault, held, wanted, self.now(), self.actor)
 
     async def delete(self, channel_id: str) -> None:
         """Takes a channel away from new jobs; its running ones finish. Raises NotFound."""
         async with changing(self.database) as connection:
-            await self._held(connection, channel_id)
+            held = await self._held(connection, channel_id)
             await channel_store.delete_one(connection, channel_id)
+            await write_change(connection, self.actor, self.now(), held, None)
+
+    async def note_test(self, channel: Channel, *, ok: bool) -> None:
+        """Writes into the audit log that a channel was tested."""
+        async with self.database.write() as connection:
+            await write(connection, self.actor, self.now(), "test", "channel", channel.id, channel.name, {"ok": ok})
 
     async def get(self, channel_id: str) -> Channel:
         """The channel with this id; raises NotFound, also for a deleted one."""
@@ -83,21 +92,27 @@ class ChannelDesk:
         return channel
 
 
-async def insert(connection: AsyncConnection, vault: Vault, channel: Channel, now: datetime) -> Channel:
-    """Checks and stores a new channel, inside a transaction of `changing`."""
+async def insert(connection: AsyncConnection, vault: Vault, channel: Channel, now: datetime, actor: Actor = ENVIRONMENT) -> Channel:
+    """Checks and stores a new channel, inside a transaction of `changing`; what a start makes is the environment's doing."""
     made = checked(replace(_trimmed(channel, now), id=_new_id("ch", now), created_at=now, deleted=False))
     check_name(made, await channel_store.every(connection, vault))
     await channel_store.insert_one(connection, vault, made)
+    await write_change(connection, actor, now, None, made)
     return made
 
 
-async def update(connection: AsyncConnection, vault: Vault, held: Channel, wanted: Channel, now: datetime) -> Channel:
-    """Checks and stores what becomes of a channel, inside a transaction of `changing`."""
+async def update(
+    connection: AsyncConnection, vault: Vault, held: Channel, wanted: Channel, now: datetime, actor: Actor = ENVIRONMENT
+) -> Channel:
+    """Checks and stores what becomes of a channel, inside a transaction of `changing`; `actor` as in `insert`."""
     made = checked(_trimmed(wanted, now))
     check_name(made, await channel_store.every(connection, vault))
     await channel_store.update_one(connection, vault, made)
     for credential_id in {one.id for one in held.credentials} - {one.id for one in made.credentials}:
         await retirement.retire(connection, held.id, credential_id)
+    if (made.credentials, made.base_url) != (held.credentials, held.base_url):
+        await cooldown_store.remove(connection, made.id)  # what was wrong with them may be mended now
+    await write_change(connection, actor, now, held, made)
     return made
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.domain.channels import Key
 from app.domain.errors import InvalidRequest, NotFound
 from app.domain.ids import RANDOM_BYTES, new_id
+from app.engine.audit import COMMAND_LINE, ENVIRONMENT, Actor, write_change
 from app.engine.changes import changing
 from app.engine.clock import Now
 from app.store import keys as key_store
@@ -27,6 +28,7 @@ class KeyDesk:
 
     database: Database
     now: Now
+    actor: Actor = COMMAND_LINE
 
     async def add(self, key: Key) -> tuple[Key, str]:
         """Stores a new key under an id of its own; also returns its clear text, which nobody can learn later."""
@@ -34,7 +36,7 @@ class KeyDesk:
         if key.expires_at is not None and key.expires_at <= now:
             raise InvalidRequest("expires_at lies in the past.", param="expires_at")
         async with changing(self.database) as connection:
-            return await insert(connection, key, now)
+            return await insert(connection, key, now, self.actor)
 
     async def change(self, key_id: str, edit: Callable[[Key], Key]) -> Key:
         """Stores what `edit` makes of the key; raises NotFound."""
@@ -42,13 +44,15 @@ class KeyDesk:
             held = await _held(connection, key_id)
             wanted = replace(edit(held), id=held.id, hash=held.hash, hint=held.hint)
             await key_store.update_one(connection, wanted)
+            await write_change(connection, self.actor, self.now(), held, wanted)
         return wanted
 
     async def delete(self, key_id: str) -> None:
         """Ends a key for good; its jobs stay for operators to see. Raises NotFound."""
         async with changing(self.database) as connection:
-            await _held(connection, key_id)
+            held = await _held(connection, key_id)
             await key_store.delete_one(connection, key_id)
+            await write_change(connection, self.actor, self.now(), held, None)
 
     async def get(self, key_id: str) -> Key:
         """The key with this id; raises NotFound."""
@@ -71,12 +75,13 @@ class KeyDesk:
             return await key_store.page(connection, before=before, limit=limit)
 
 
-async def insert(connection: AsyncConnection, key: Key, now: datetime) -> tuple[Key, str]:
-    """Stores a new key and returns its clear text, inside a transaction of `changing`."""
+async def insert(connection: AsyncConnection, key: Key, now: datetime, actor: Actor = ENVIRONMENT) -> tuple[Key, str]:
+    """Stores a new key and returns its clear text, inside a transaction of `changing`; a first start is nobody's doing."""
     text = f"sk-{secrets.token_urlsafe(_RANDOM)}"
     made_id = new_id("key", int(now.timestamp() * 1000), os.urandom(RANDOM_BYTES))
     made = replace(key, id=made_id, hash=hash_key(text), hint=text[:_HINT], created_at=now)
     await key_store.insert_one(connection, made)
+    await write_change(connection, actor, now, None, made)
     return made, text
 
 

@@ -15,6 +15,7 @@ from app.store.sqlite import begin_immediately, connect
 
 BUSY_SECONDS = 30.0  # how long a SQLite writer waits for one in another process
 
+_QUIET = {"hide_parameters": True}  # else every error, and so the log, would repeat the row: prompts, hashes, answers
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgres": "postgresql+asyncpg", "postgresql": "postgresql+asyncpg"}
 
 
@@ -111,12 +112,14 @@ def _sqlite_writer(url: URL) -> AsyncEngine:
 
 
 def _sqlite(url: URL, **options: object) -> AsyncEngine:
-    return create_async_engine(url, max_overflow=0, pool_timeout=60, async_creator=lambda: connect(url, BUSY_SECONDS), **options)
+    return create_async_engine(
+        url, max_overflow=0, pool_timeout=60, async_creator=lambda: connect(url, BUSY_SECONDS), **_QUIET, **options
+    )
 
 
 def _postgres(url: URL) -> AsyncEngine:
     engine = create_async_engine(
-        url, pool_size=10, max_overflow=10, pool_timeout=30, pool_recycle=1800, skip_autocommit_rollback=True
+        url, pool_size=10, max_overflow=10, pool_timeout=30, pool_recycle=1800, skip_autocommit_rollback=True, **_QUIET
     )
 
     @event.listens_for(engine.sync_engine, "checkout")

@@ -1,4 +1,4 @@
-"""A job as a row, and back."""
+"""A job as a row, and back; of a private job without its content, which stays in the memory of the process that sends it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
@@ -10,6 +10,7 @@ from app.domain.canonical import from_json, to_json
 from app.domain.jobs import Failure, Job, JobStatus, Output, Stage, Usage
 from app.domain.json import JsonObject
 from app.domain.prices import terms_from_json, terms_to_json
+from app.domain.privacy import job_without_content
 from app.domain.requests import Notice
 
 Part = TypeVar("Part", Output, Failure, Usage, Notice)
@@ -29,6 +30,7 @@ _NAMES = {part: tuple(f.name for f in fields(part) if f.name != "data") for part
 
 def new_row(job: Job) -> dict[str, object]:
     """Every column that the job fills."""
+    job = _writable(job)
     row = {name: getattr(job, name) for name in _FIXED}
     row["op"] = job.op
     row["asked"] = to_json(job.asked, inline=False, names=True)
@@ -39,6 +41,7 @@ def new_row(job: Job) -> dict[str, object]:
 
 def changed_row(job: Job) -> dict[str, object]:
     """Every column that may change during the job's life."""
+    job = _writable(job)
     row = {name: getattr(job, name) for name in _MOVING}
     row["status"] = job.status.value
     row["stage"] = job.stage.value
@@ -75,6 +78,10 @@ def job_of(row: RowMapping) -> Job:
         terms=None if row["terms"] is None else terms_from_json(row["terms"]),
         inputs=tuple(row["inputs"] or ()),
     )
+
+
+def _writable(job: Job) -> Job:
+    return job_without_content(job) if job.private else job
 
 
 def _write(part: Output | Failure | Usage | Notice | None) -> JsonObject | None:
