@@ -23,20 +23,30 @@ from app.engine.fetch import Fetcher
 from app.engine.formats import Formats
 from app.engine.gateway import Gateway
 from app.engine.guard import Guard
+from app.engine.health import Health
+from app.engine.heartbeats import Heartbeats
+from app.engine.housekeeping import Housekeeping
+from app.engine.late import Late
 from app.engine.leases import Leases
 from app.engine.links import Links
 from app.engine.media import MediaDesk
+from app.engine.orders import Orders
 from app.engine.origins import Origins
 from app.engine.paces import Paces
+from app.engine.planner import Planner
 from app.engine.poll import Poller
+from app.engine.queue import Queue
+from app.engine.rates import rates_of
 from app.engine.records import Recorder
 from app.engine.results import Results
+from app.engine.retention import Retention
+from app.engine.running import Running
 from app.engine.secret import secrets_of
 from app.engine.submission import Desk
 from app.engine.submit import Submitter
 from app.engine.transport import Transport
 from app.engine.vendors import Vendors
-from app.engine.watching import Watching
+from app.engine.watching import Bell, Watching
 from app.sandbox.service import SandboxTransport
 from app.settings import Settings
 from app.store.database import Database
@@ -70,6 +80,7 @@ async def idle_gateway(settings: Settings, outside: Outside | None = None) -> As
         await gateway.configuration.refresh()
         yield gateway
     finally:
+        await gateway.rates.close()
         await gateway.submitter.desk.media.fetcher.aclose()
         await transport.aclose()
         await database.close()
@@ -80,13 +91,16 @@ async def running_gateway(settings: Settings, outside: Outside | None = None) ->
     """A gateway that polls and beats; leaving drains it and gives its leases back."""
     async with idle_gateway(settings, outside) as gateway:
         await gateway.paces.load(gateway.database)
+        await gateway.health.refresh()
         await gateway.leases.start()
         loops = [
             asyncio.create_task(loop, name=name)
             for name, loop in (
                 ("poll", gateway.poller.run()),
                 ("leases", gateway.leases.run()),
-                ("configuration", gateway.configuration.watch()),
+                ("configuration", gateway.configuration.watch(gateway.health.refresh)),
+                ("queue", gateway.queue.run()),
+                ("housekeeping", gateway.housekeeping.run()),
             )
         ]
         try:
@@ -116,36 +130,47 @@ def _transport(settings: Settings, outside: Outside) -> Transport:
 def _wired(settings: Settings, outside: Outside, database: Database, transport: Transport) -> Gateway:
     keys = secrets_of(settings)
     vault = Vault(keys)
-    configuration, credentials = Configuration(database, vault), Credentials()
+    configuration, rng = Configuration(database, vault), outside.rng or random.SystemRandom()
+    health = Health(database, outside.now)
+    credentials, planner = Credentials(health), Planner(configuration, health, rng)
     assets = FolderAssets(_storage(settings))
     links = Links(keys, settings.public_url, settings.link_hours * 3600.0)
-    paces, watching = Paces(), Watching()
+    orders, paces, watching = Orders(assets), Paces(), Watching()
     fetcher = Fetcher(Guard(settings.allow_hosts))
-    recorder = Recorder(database, assets, paces, watching, outside.now, worker=f"worker_{secrets.token_hex(8)}")
+    recorder = Recorder(database, assets, paces, watching, Bell(), outside.now, worker=f"worker_{secrets.token_hex(8)}")
     vendors = Vendors(transport, outside.now)
-    poller = Poller(recorder, vendors, configuration, credentials, outside.now, outside.seconds)
+    poller = Poller(recorder, vendors, configuration, credentials, health, outside.now, outside.seconds)
     media = MediaDesk(fetcher, links, assets)
     results = Results(database, Sources(vendors, fetcher, assets), links, configuration, credentials)
     origins = Origins(database, results, links.public_url)
+    desk = Desk(recorder, vendors, media, origins, credentials, health, orders, poller, outside.now)
+    submitter, running = Submitter(desk), Running()
+    late = Late(recorder, vendors, configuration, credentials, outside.now)
     return Gateway(
         settings=settings,
         database=database,
         vault=vault,
         configuration=configuration,
+        health=health,
+        planner=planner,
+        queue=Queue(database, configuration, planner, orders, recorder, submitter, running, outside.now),
+        late=late,
+        housekeeping=Housekeeping(late, Retention(database, assets, settings.retention_days, outside.now)),
+        rates=rates_of(database, recorder.worker, settings.redis_url, outside.now, outside.seconds),
+        running=running,
         recorder=recorder,
-        submitter=Submitter(Desk(recorder, vendors, media, origins, credentials, poller, outside.now)),
+        submitter=submitter,
         poller=poller,
-        leases=Leases(database, recorder, poller, paces, outside.now, outside.now()),
+        leases=Leases(database, recorder, poller, paces, Heartbeats(outside.seconds), outside.now, outside.now()),
         results=results,
         formats=Formats(database, results, assets),
-        canceller=Canceller(recorder, vendors, configuration, credentials, poller, outside.now),
+        canceller=Canceller(recorder, vendors, configuration, credentials, poller, orders, outside.now),
         assets=assets,
         links=links,
         origins=origins,
         paces=paces,
         watching=watching,
         now=outside.now,
-        rng=outside.rng or random.SystemRandom(),
     )
 
 

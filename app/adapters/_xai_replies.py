@@ -1,6 +1,7 @@
 """Reads xAI's answers: the request id, the polled video, the list of pictures, whatever may be missing or of another type."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from app.adapters._fields import decoded, dig, items, number, table, text, web_link, whole
 from app.adapters._xai_errors import error_of, failure_of, is_moderated, withheld
@@ -10,6 +11,8 @@ from app.domain.jobs import Failure, Job, JobStatus, Output, Snapshot, Usage
 from app.domain.json import Json, JsonObject
 from app.domain.media import MediaType
 from app.domain.normalise.sniffing import sniff
+
+_TICKS = 10_000  # of 1e-10 USD, in a micro-dollar
 
 
 def submitted_snapshot(job: Job, reply: Reply) -> Snapshot:
@@ -29,12 +32,12 @@ def polled_snapshot(adapter: Adapter, job: Job, reply: Reply) -> Snapshot:
         return Snapshot(status=JobStatus.QUEUED)
     answer = reply.object()
     if is_moderated(reply):
-        return Snapshot(status=JobStatus.FAILED, failure=failure_of(answer), facts=_cost(answer))
+        return _failed(answer, failure_of(answer))
     status = _status(adapter, job, reply, answer)
     if status is JobStatus.COMPLETED:
         return _finished(answer)
     if status is JobStatus.FAILED:
-        return Snapshot(status=status, failure=_failure(answer), facts=_cost(answer))
+        return _failed(answer, _failure(answer))
     progress = whole(answer.get("progress")) or 0
     running = JobStatus.IN_PROGRESS if progress > 0 else status
     return Snapshot(status=running, progress=min(max(progress, 0), 100))
@@ -55,7 +58,7 @@ def image_snapshot(job: Job, reply: Reply) -> Snapshot:
         outputs=outputs,
         failure=None if outputs else failures[0],
         partial_failures=failures if outputs else (),
-        usage=Usage(images=len(outputs)),
+        usage=Usage(images=len(outputs), micros=_micros(answer)),
         facts=_cost(answer),
     )
 
@@ -75,14 +78,14 @@ def _status(adapter: Adapter, job: Job, reply: Reply, answer: JsonObject) -> Job
 def _finished(answer: JsonObject) -> Snapshot:
     video = table(answer.get("video"))
     if _is_withheld(video):
-        return Snapshot(status=JobStatus.FAILED, failure=withheld(), facts=_cost(answer))
+        return _failed(answer, withheld())
     url, seconds = _link(video), number(video.get("duration"))
     seconds = seconds if seconds is not None and 0 < seconds <= 3600 else None
     return Snapshot(
         status=JobStatus.COMPLETED,
         outputs=(Output(url=url, mime="video/mp4"),) if url else (),
         failure=None if url else _no_link(video),
-        usage=Usage(seconds=seconds),
+        usage=Usage(seconds=seconds, micros=_micros(answer)),
         seconds=int(seconds) if seconds is not None and seconds.is_integer() else seconds,
         facts=_cost(answer),
     )
@@ -123,6 +126,19 @@ def _picture(entry: JsonObject) -> Output | None:
 def _mime(value: Json) -> str:
     mime = (text(value) or "").lower()
     return mime if mime in ("image/png", "image/webp") else "image/jpeg"
+
+
+def _failed(answer: JsonObject, failure: Failure) -> Snapshot:
+    """A failure, billed where the vendor says what it charges for it."""
+    micros = _micros(answer)
+    usage = None if micros is None else Usage(micros=micros)
+    return Snapshot(status=JobStatus.FAILED, failure=replace(failure, billed=bool(micros)), usage=usage, facts=_cost(answer))
+
+
+def _micros(answer: JsonObject) -> int | None:
+    """What the vendor charged, in micro-dollars; a withheld result is charged, too (xai.md §3)."""
+    ticks = whole(dig(answer, "usage", "cost_in_usd_ticks"))
+    return None if ticks is None or ticks < 0 else -(-ticks // _TICKS)
 
 
 def _cost(answer: JsonObject) -> dict[str, str]:

@@ -19,7 +19,8 @@ async def read_file(token: str, request: Request, gateway: GatewayDep) -> Respon
         job = await gateway.job(target.id, None)
     except NotFound as error:  # deleted since the link was made; its id is nobody's business
         raise NotFound("There is no such file.") from error
-    check_finished(job)
+    if not job.delivered_late:  # the link was given to who pays for it
+        check_finished(job)
     return await send_content(request, await gateway.results.content(job, target.index, ask_of(request)))
 
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from app.domain.json import Json
 from app.domain.prices import Terms
-from app.domain.requests import Notice, Request
+from app.domain.requests import Notice, Operation, Request
 
 
 class JobStatus(StrEnum):
@@ -157,11 +157,17 @@ class Job:
     late_at: datetime | None = None  # when the vendor delivered after all
 
     @property
-    def op(self) -> str:
+    def op(self) -> Operation:
         """`video` or `image`."""
         return self.request.op
 
+    @property
+    def delivered_late(self) -> bool:
+        """Whether it failed by its deadline and its vendor delivered after all."""
+        return self.status is JobStatus.FAILED and self.late_at is not None and bool(self.outputs)
 
+
+LATE_FIRST = timedelta(minutes=5)  # after the deadline
 RESULT_LIFE = timedelta(hours=24)  # how long most vendors keep a result's link alive (vendors' pages, read 2026-11-20)
 
 
@@ -209,6 +215,31 @@ def advance(job: Job, snapshot: Snapshot, now: datetime) -> Job:
         expires_at=now + RESULT_LIFE if status is JobStatus.COMPLETED else None,
     )
     return changed if changed == job else replace(changed, updated_at=now)
+
+
+def expire(job: Job, now: datetime) -> Job:
+    """The job after its deadline. What its vendor accepted is asked about on: it may be delivered after all, and billed."""
+    ended = fail(job, Failure("deadline_exceeded", "The job did not end before its deadline."), now)
+    return replace(ended, late_due=now + LATE_FIRST) if job.stage is Stage.ACCEPTED and job.upstream_id else ended
+
+
+def deliver_late(job: Job, snapshot: Snapshot, now: datetime) -> Job:
+    """A job that its deadline ended, with what its vendor made of it after all; it stays failed, as its client was told."""
+    return replace(
+        job,
+        facts={**job.facts, **snapshot.facts},
+        outputs=snapshot.outputs,
+        usage=snapshot.usage or job.usage,
+        seconds=snapshot.seconds if snapshot.seconds is not None else job.seconds,
+        resolution=snapshot.resolution or job.resolution,
+        aspect_ratio=snapshot.aspect_ratio or job.aspect_ratio,
+        seed=snapshot.seed if snapshot.seed is not None else job.seed,
+        fps=snapshot.fps or job.fps,
+        updated_at=now,
+        expires_at=now + RESULT_LIFE,
+        late_due=None,
+        late_at=now,
+    )
 
 
 def gather(parent: Job, parts: Sequence[Job], now: datetime) -> Job:

@@ -1,6 +1,6 @@
 """Cancels a job where its vendor can."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.adapters.registry import adapters
 from app.domain.errors import InvalidRequest, UpstreamError
@@ -8,6 +8,7 @@ from app.domain.jobs import Failure, Job, Stage, fail
 from app.engine.clock import Now
 from app.engine.configuration import Configuration
 from app.engine.credentials import Credentials
+from app.engine.orders import Orders
 from app.engine.poll import Poller
 from app.engine.records import Recorder
 from app.engine.vendors import Vendors
@@ -24,11 +25,14 @@ class Canceller:
     configuration: Configuration
     credentials: Credentials
     poller: Poller
+    orders: Orders
     now: Now
 
     async def cancel(self, job: Job) -> Job:
         """The cancelled job; InvalidRequest `cannot_cancel` when its vendor refuses or has no such thing."""
         refusal = InvalidRequest("This job can no longer be cancelled at its vendor.", code="cannot_cancel", param="id")
+        if job.stage is Stage.HELD:
+            return await self._held(job)
         channel = self.configuration.channel(job.channel_id)
         if channel is None or job.stage is not Stage.ACCEPTED:
             raise refusal
@@ -47,4 +51,12 @@ class Canceller:
         if recorded is None:
             raise InvalidRequest("This job has already ended.", code="already_finished", param="id")
         self.poller.forget(job.id)
+        return recorded
+
+    async def _held(self, job: Job) -> Job:
+        """A job that waits for room; nobody has to be asked, unless it is being sent at this moment."""
+        recorded = await self.recorder.take(fail(replace(job, inputs=()), CANCELLED, self.now()), stage=Stage.HELD)
+        if recorded is None:
+            raise InvalidRequest("This job is just being sent; try again.", code="cannot_cancel", param="id")
+        await self.orders.forget(job.inputs)
         return recorded

@@ -7,7 +7,7 @@ that a change reaches every worker and machine within two seconds (CONTRACT §4)
 import asyncio
 import hmac
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -64,12 +64,13 @@ class Configuration:
                 admin_hash=await setting_store.get(connection, ADMIN_KEY_SETTING) or "",
             )
 
-    async def watch(self) -> None:
-        """Refreshes for ever; a database that is away for a while only delays news."""
+    async def watch(self, also: Callable[[], Awaitable[None]]) -> None:
+        """Refreshes for ever, this and what `also` does; a database that is away for a while only delays news."""
         while True:
             await asyncio.sleep(_INTERVAL)
             try:
                 await self.refresh()
+                await also()
             except (SQLAlchemyError, OSError) as error:
                 _log.warning("configuration could not be refreshed: %s", error)
 

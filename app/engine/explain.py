@@ -42,6 +42,7 @@ async def explain(gateway: Gateway, wish: Wish, channel: str | None = None) -> E
     choice, call = await _first_able(gateway, wish, plan.choices if channel is None else (_choice(plan, channel),))
     adapter = adapters()[choice.channel.adapter]
     credential = gateway.submitter.desk.credentials.next(choice.channel)
+    gateway.health.untried(choice.channel, credential.id)  # nothing is sent with it
     if adapter.build_token(credential, gateway.now()) is not None:
         credential = replace(credential, fields={**credential.fields, TOKEN: "<token>"})
     authorised = adapter.address(adapter.authorize(call, credential, gateway.now()), choice.channel.base_url)

@@ -1,7 +1,6 @@
 """What the gateway can do for a caller: the one object that endpoints, console and command line talk to."""
 
 import asyncio
-import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -10,6 +9,7 @@ from typing import Literal
 from app.domain.channels import Key
 from app.domain.errors import InvalidRequest, NotFound, ShuttingDown
 from app.domain.jobs import Job
+from app.domain.replays import ReplayName
 from app.domain.requests import Notice, Request
 from app.engine.assets import Assets
 from app.engine.cancel import Canceller
@@ -17,19 +17,27 @@ from app.engine.clock import Now
 from app.engine.configuration import Configuration
 from app.engine.exchange import Listener
 from app.engine.formats import Formats
+from app.engine.health import Health
+from app.engine.housekeeping import Housekeeping
+from app.engine.late import Late
 from app.engine.leases import Leases
 from app.engine.links import Links
 from app.engine.origins import Origins
 from app.engine.paces import Paces
-from app.engine.plan import Plan, make_plan
+from app.engine.plan import Plan
+from app.engine.planner import Planner
 from app.engine.poll import Poller
-from app.engine.records import AlreadyMade, Recorder
+from app.engine.queue import Queue
+from app.engine.rates import Rates
+from app.engine.records import Recorder
 from app.engine.results import Results
+from app.engine.running import Running
 from app.engine.submission import Order
 from app.engine.submit import Submitter
 from app.engine.watching import Watching
 from app.settings import Settings
 from app.store import jobs as job_store
+from app.store import replays as replay_store
 from app.store.database import Database
 from app.store.secrets import Vault
 
@@ -45,6 +53,9 @@ class Wish:
     strict: bool = False
     remixed_from: str | None = None
     listener: Listener | None = None  # hears each picture as it is finished
+    patient: bool = False  # the client only wants to know that the job exists: it may wait for room
+    fingerprint: str | None = None  # of the whole request, to know it again
+    names: tuple[ReplayName, ...] = ()  # what the client calls it
 
 
 @dataclass(slots=True)
@@ -55,6 +66,13 @@ class Gateway:
     database: Database
     vault: Vault
     configuration: Configuration
+    health: Health
+    planner: Planner
+    queue: Queue
+    late: Late
+    housekeeping: Housekeeping
+    rates: Rates
+    running: Running
     recorder: Recorder
     submitter: Submitter
     poller: Poller
@@ -68,8 +86,6 @@ class Gateway:
     paces: Paces
     watching: Watching
     now: Now
-    rng: random.Random
-    _running: set[asyncio.Task[Job]] = field(default_factory=set)
     _draining: bool = False
 
     @property
@@ -79,16 +95,7 @@ class Gateway:
 
     def plan(self, wish: Wish) -> Plan:
         """Who may serve this wish and as what; sends, fetches and stores nothing."""
-        strict = wish.strict or wish.key.strict
-        return make_plan(
-            wish.request,
-            (*wish.notices, *_uncalled(wish.request)),
-            wish.key,
-            self.configuration.channels(),
-            self.rng,
-            strict=strict,
-            ratios=self.configuration.ratios(),
-        )
+        return self.planner.plan(wish.request, _notices(wish), wish.key, strict=wish.strict or wish.key.strict)
 
     async def located(self, wish: Wish) -> Wish:
         """The wish with its source jobs found; NotFound for another key's, InvalidRequest for an unfinished one."""
@@ -97,13 +104,10 @@ class Gateway:
     async def create(self, wish: Wish) -> Job:
         """Has a vendor accept the wish. A client that leaves meanwhile changes nothing.
 
-        Raises what `Gateway.plan` and `Submitter.submit` raise.
+        Raises what `Gateway.plan` and `Submitter.submit` raise, and AlreadyMade when one of the wish's names is taken.
         """
         if self._draining:
             raise ShuttingDown("This gateway is shutting down; another one will take the request.", retry_after=5)
-        known = await self._already_made(wish)
-        if known is not None:
-            return known
         wish = await self.located(wish)
         order = Order(
             key=wish.key,
@@ -111,17 +115,16 @@ class Gateway:
             plan=self.plan(wish),
             uploads=wish.uploads,
             lifetime=self._lifetime(wish.request),
+            notices=_notices(wish),
+            strict=wish.strict or wish.key.strict,
+            patient=wish.patient or wish.request.op == "video",
+            private=not (wish.key.store_prompts and self.settings.store_prompts),
+            fingerprint=wish.fingerprint,
+            names=wish.names,
             remixed_from=wish.remixed_from,
             listener=wish.listener,
         )
-        task = asyncio.create_task(self.submitter.submit(order))
-        self._running.add(task)
-        task.add_done_callback(self._finished)
-        try:
-            return await asyncio.shield(task)
-        except AlreadyMade:
-            # another request with the same name was faster
-            return await self._already_made(wish) or await self.create(wish)
+        return await asyncio.shield(self.running.start(self.submitter.submit(order)))
 
     async def create_and_wait(self, wish: Wish) -> Job:
         """`create`, then waits for the outcome: for clients that want the pictures in the answer."""
@@ -152,6 +155,7 @@ class Gateway:
         async with self.database.write() as connection:
             if not await job_store.delete_one(connection, job_id, key_id):
                 raise NotFound(f"No task with the id {job_id!r} exists.", code="task_not_exist", param="id")
+            await replay_store.forget_job(connection, job_id)
         for output in job.outputs:
             if output.asset is not None:
                 await self.assets.delete(output.asset)
@@ -165,24 +169,17 @@ class Gateway:
     async def drain(self) -> None:
         """Takes no new work and waits until nothing that was sent is unanswered."""
         self._draining = True
-        if self._running:
-            await asyncio.wait(self._running, timeout=self.settings.drain_seconds)
-
-    async def _already_made(self, wish: Wish) -> Job | None:
-        if wish.request.client_task_id is None:
-            return None
-        async with self.database.read() as connection:
-            return await job_store.by_client_task(connection, wish.key.id, wish.request.client_task_id)
+        self.queue.stop()
+        await self.running.drain(self.settings.drain_seconds)
 
     def _lifetime(self, request: Request) -> timedelta:
         if request.op == "video":
             return timedelta(hours=self.settings.job_hours)
         return timedelta(minutes=self.settings.image_minutes)
 
-    def _finished(self, task: asyncio.Task[Job]) -> None:
-        self._running.discard(task)
-        if not task.cancelled():
-            task.exception()  # the client may be gone; the outcome is in the job
+
+def _notices(wish: Wish) -> tuple[Notice, ...]:
+    return (*wish.notices, *_uncalled(wish.request))
 
 
 def _uncalled(request: Request) -> tuple[Notice, ...]:

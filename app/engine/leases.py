@@ -5,24 +5,25 @@ import logging
 import os
 import socket
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain.jobs import Job
 from app.engine.clock import Now
+from app.engine.heartbeats import Heartbeats
 from app.engine.paces import Paces
 from app.engine.poll import Poller, after_takeover
 from app.engine.records import Recorder
 from app.store import channels as channel_store
+from app.store import cooldowns as cooldown_store
 from app.store import leases as lease_store
 from app.store import retirement
 from app.store import workers as worker_store
 from app.store.database import Database
 
 _BEAT = 5.0  # seconds
-_STALE = timedelta(seconds=20)  # a process that was silent this long is dead; with the beat, takeover comes within 30 s
 _BATCH = 500
 _TIDY_EVERY = 12  # beats: a minute
 _log = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ class Leases:
     recorder: Recorder
     poller: Poller
     paces: Paces
+    heartbeats: Heartbeats
     now: Now
     started_at: datetime
     _beats: int = 0
@@ -69,6 +71,7 @@ class Leases:
         async with self.database.write() as connection:
             await retirement.purge(connection)
             await channel_store.purge(connection)
+            await cooldown_store.purge(connection)
 
     async def stop(self) -> None:
         """Gives all leases back, so that others go on at once."""
@@ -82,9 +85,8 @@ class Leases:
     async def _take_over(self) -> None:
         while True:
             async with self.database.write() as connection:
-                jobs = await lease_store.claim(
-                    connection, worker=self.recorder.worker, now=self.now(), stale_before=self.now() - _STALE, limit=_BATCH
-                )
+                silent = self.heartbeats.silent(await worker_store.every(connection))
+                jobs = await lease_store.claim(connection, worker=self.recorder.worker, now=self.now(), silent=silent, limit=_BATCH)
             for job in jobs:
                 await self._adopt(job)
             if len(jobs) < _BATCH:

@@ -1,10 +1,11 @@
 """Everything about a request that can be decided before anything is sent: who may serve it, and as what."""
 
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import takewhile
+from typing import TypeAlias
 
 from app.adapters.registry import catalogue
 from app.domain.channels import Channel, Key
@@ -16,9 +17,11 @@ from app.domain.prices import Terms, price_from_json
 from app.domain.requests import Mode, Notice, Request
 from app.domain.routing import Candidate, Served, candidates
 from app.engine.configuration import public_names, serves
+from app.engine.health import Rest
 
 _LONGEST = 30.0  # seconds that are reserved for a video whose length nobody knows
 _ONE = Decimal(1)
+Rests: TypeAlias = Callable[[Channel], Rest | None]
 _SUGGESTIONS = 12  # names of other models in an error message, at most
 
 
@@ -59,8 +62,9 @@ def make_plan(
     *,
     strict: bool,
     ratios: Mapping[str, Decimal] | None = None,
+    rests: Rests = lambda _: None,
 ) -> Plan:
-    """Routes, fits and prices a request; `ratios` are the groups' price ratios where they are not 1.
+    """Routes, fits and prices a request; `ratios` are the groups' price ratios where they are not 1, `rests` says who is left out.
 
     Raises NotAllowed, NotFound (nobody serves the model), NoChannel (somebody does, not now) or InvalidRequest (no channel
     can take it as written; in strict mode also when anything would be adjusted).
@@ -68,8 +72,8 @@ def make_plan(
     if not key.may_use(request.model):
         raise NotAllowed(f"This key may not use the model {request.model!r}.", code="model_not_allowed", param="model")
     channels = list(channels)
-    found = candidates(request.model, request.op, key.groups, channels, serves, rng, variant=request.model_variant)
-    _check_any(request, key, found)
+    found = _found(request, key, channels, rng, rests)
+    _check_any(request, key, found, rests)
     choices: list[Planned] = []
     route: list[RouteStep] = []
     refusals: list[InvalidRequest] = []
@@ -100,11 +104,27 @@ def make_plan(
     return Plan(tuple(choices), tuple(route))
 
 
-def _check_any(request: Request, key: Key, found: tuple[Candidate, ...]) -> None:
+def _found(request: Request, key: Key, channels: Sequence[Channel], rng: random.Random, rests: Rests) -> tuple[Candidate, ...]:
+    """The candidates; those that merely had trouble lately take part when nobody else can serve the model."""
+    resting = {channel.id: rest for channel in channels if (rest := rests(channel)) is not None}
+    strict = {name: rest for name, rest in resting.items() if not rest.last_resort}
+    for left_out in (resting, strict):
+        reasons = {name: rest.reason for name, rest in left_out.items()}
+        found = candidates(request.model, request.op, key.groups, channels, serves, rng, reasons, request.model_variant)
+        if left_out is strict or any(candidate.eligible for candidate in found):
+            break
+    return found
+
+
+def _check_any(request: Request, key: Key, found: tuple[Candidate, ...], rests: Rests) -> None:
     if any(candidate.eligible for candidate in found):
         return
-    if any(candidate.channel.groups & key.groups and not candidate.channel.deleted for candidate in found):
-        raise NoChannel(f"No channel for the model {request.model!r} is available now.", param="model", retry_after=30)
+    open_to_key = [one.channel for one in found if one.channel.groups & key.groups and not one.channel.deleted]
+    if open_to_key:
+        tired = any(rests(channel) is not None for channel in open_to_key)
+        raise NoChannel(
+            f"No channel for the model {request.model!r} is available now.", param="model", retry_after=10 if tired else 30
+        )
     raise NotFound(
         f"The model {request.model!r} does not exist, or this key has no access to it.", code="model_not_found", param="model"
     )

@@ -18,12 +18,14 @@ from app.adapters.base import Adapter
 from app.adapters.registry import adapters
 from app.domain.channels import Channel
 from app.domain.errors import UnknownStatus, UpstreamError
-from app.domain.jobs import Failure, Job, JobStatus, Snapshot, Stage, advance, fail
+from app.domain.jobs import Failure, Job, JobStatus, Snapshot, Stage, advance, expire, fail
 from app.domain.pacing import poll_interval
+from app.domain.privacy import told_of
 from app.domain.retry import GONE_LIMIT, after_poll
 from app.engine.clock import Now
 from app.engine.configuration import Configuration
 from app.engine.credentials import Credentials
+from app.engine.health import Health
 from app.engine.questions import ask_status
 from app.engine.records import Recorder
 from app.engine.vendors import Vendors
@@ -42,6 +44,8 @@ class _Tracked:
     gone: int = 0
     lookups: int = 0
     unsaved: bool = False  # what is known of the job could not be written yet
+    unsure: bool = False  # nothing was sent for the job, and nobody knows whether it is stored
+    held: Job | None = None  # what the job was before, where it can wait on
     ticket: int = -1  # the only entry of the heap that still counts
     busy: bool = False  # a question is waiting or out
     hurried: bool = False  # ask again at once when it is answered
@@ -63,6 +67,7 @@ class Poller:
     vendors: Vendors
     configuration: Configuration
     credentials: Credentials
+    health: Health
     now: Now
     seconds: Callable[[], float]
     _jobs: dict[str, _Tracked] = field(default_factory=dict)
@@ -78,10 +83,19 @@ class Poller:
 
         `unsaved` jobs, whose news could not be written when it came, are written first.
         """
-        if self._stopping or not job.channel_id or (job.status.final and not unsaved):
+        if self._stopping or not job.channel_id or job.stage is Stage.HELD or (job.status.final and not unsaved):
             return
         self._jobs[job.id] = _Tracked(job, unsaved=unsaved)
         self._schedule(job.id, 0.0 if job.stage is Stage.SENDING else self._interval(job))
+
+    def unsure(self, job: Job, held: Job | None = None) -> None:
+        """Ends a job whose commit failed just before it was sent: it may be stored all the same, and only the answer got lost.
+
+        One that was `held` before goes on waiting instead.
+        """
+        if not self._stopping:
+            self._jobs[job.id] = _Tracked(job, unsure=True, held=held)
+            self._schedule(job.id, 1.0)
 
     def hurry(self, job_id: str) -> None:
         """Asks about this job now (a vendor's callback hints at news)."""
@@ -176,6 +190,8 @@ class Poller:
     async def _poll(self, tracked: _Tracked) -> float:
         """Asks once and writes what is new; returns the seconds to the next question."""
         job = tracked.job
+        if tracked.unsure:
+            return await self._interrupt(tracked)
         if tracked.unsaved:
             await self._write(tracked, job)
             return self._interval(job)
@@ -187,17 +203,32 @@ class Poller:
         try:
             snapshot = await self._ask(replace(job, settings=channel.settings), channel)
         except UnknownStatus as error:
-            _log.warning("job %s: %s", job.id, error.message)
+            _log.warning("job %s: %s", job.id, told_of(job, error).message)
             tracked.failures, tracked.gone = 0, 0
         except UpstreamError as error:
+            await self.health.heard(channel, job.credential_id, told_of(job, error), polled=True)
             return await self._trouble(tracked, error)
         else:
             tracked.failures, tracked.gone = 0, 0
+            await self.health.heard(channel, job.credential_id, None, polled=True)
             if snapshot is None:
                 return await self._not_found(tracked)
             await self._write(tracked, advance(tracked.job, snapshot, self.now()))
         await self._expire(tracked)
         return self._interval(tracked.job)
+
+    async def _interrupt(self, tracked: _Tracked) -> float:
+        """Ends the job if it is stored and still where its commit would have left it; a slow commit may show it only later."""
+        tracked.lookups += 1
+        stored = await self.recorder.job(tracked.job.id)
+        if tracked.held is not None:
+            if stored is not None and stored.stage is tracked.job.stage:
+                await self.recorder.park(tracked.held)
+        elif stored is not None:
+            await self.recorder.take(fail(stored, INTERRUPTED, self.now()), stage=tracked.job.stage)
+        if stored is not None or tracked.lookups >= GONE_LIMIT:
+            self.forget(tracked.job.id)
+        return 10.0
 
     async def _ask(self, job: Job, channel: Channel) -> Snapshot | None:
         if job.stage is Stage.SENDING:
@@ -217,7 +248,7 @@ class Poller:
         """A poll that brought no news never ends a job, save when the vendor says three times that it has none."""
         after = after_poll(error, tracked.failures, tracked.gone, self._interval(tracked.job))
         if tracked.failures == 0:
-            _log.warning("job %s: poll failed (%s), going on", tracked.job.id, error.message)
+            _log.warning("job %s: poll failed (%s), going on", tracked.job.id, told_of(tracked.job, error).message)
         tracked.failures, tracked.gone = tracked.failures + 1, after.gone
         if after.gone >= GONE_LIMIT:
             lost = Failure("upstream_job_lost", "The vendor no longer knows this job.", error.upstream_code)
@@ -237,8 +268,7 @@ class Poller:
         """Ends a job whose deadline has passed; it was asked about one last time."""
         job = tracked.job
         if not job.status.final and self.now() >= job.deadline_at:
-            late = Failure("deadline_exceeded", "The job did not end before its deadline.")
-            await self._write(tracked, fail(job, late, self.now()))
+            await self._write(tracked, expire(job, self.now()))
 
     async def _write(self, tracked: _Tracked, job: Job) -> None:
         """Writes a changed job; stops polling it when it ended or somebody else has it."""

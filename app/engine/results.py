@@ -83,10 +83,10 @@ class Results:
 
 def output_of(job: Job, index: int) -> Output:
     """A finished job's output; raises what a client must hear otherwise."""
-    if job.status is JobStatus.FAILED:
+    if job.status is JobStatus.FAILED and not job.delivered_late:
         code = job.failure.code if job.failure else "generation_failed"
         raise InvalidRequest(job.failure.message if job.failure else "The job failed.", code=code, param="id")
-    if job.status is not JobStatus.COMPLETED:
+    if not job.status.final:
         raise InvalidRequest(f"The video is not ready yet; its status is {job.status}.", code="video_not_ready", param="id")
     if not 0 <= index < len(job.outputs):
         raise NotFound(f"This job has {len(job.outputs)} result(s); there is no index {index}.", code="not_found", param="index")

@@ -1,19 +1,21 @@
 """Channels and keys as operators see them: no secret, times in Unix seconds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import TypeVar
 
 from app.domain.channels import Channel, Key
+from app.domain.cooling import Cooldown
 from app.domain.json import Json
+from app.domain.money import usd
 from app.engine.masking import masked
 
 _Item = TypeVar("_Item")
 
 
-def channel_view(channel: Channel) -> dict[str, Json]:
-    """A channel with its credentials masked; the retired ones are left out."""
+def channel_view(channel: Channel, rests: Mapping[str, Cooldown] | None = None) -> dict[str, Json]:
+    """A channel with its credentials masked; the retired ones are left out. `rests` are by credential id."""
     return {
         "id": channel.id,
         "name": channel.name,
@@ -24,11 +26,13 @@ def channel_view(channel: Channel) -> dict[str, Json]:
         "groups": sorted(channel.groups),
         "priority": channel.priority,
         "weight": channel.weight,
+        "max_concurrency": channel.max_concurrency,
         "price_ratio": _number(channel.price_ratio),
         "prices": channel.prices,
         "overrides": {"set": channel.set_fields, "drop": channel.drop_fields},
         "settings": channel.settings,
         "enabled": channel.enabled,
+        "resting": [_rest(name, rest) for name, rest in (rests or {}).items()],
         "created_at": seconds(channel.created_at),
     }
 
@@ -43,6 +47,13 @@ def key_view(key: Key) -> dict[str, Json]:
         "models": None if key.models is None else sorted(key.models),
         "expires_at": seconds(key.expires_at),
         "strict": key.strict,
+        "allowed_ips": key.allowed_ips,
+        "rpm": key.rpm,
+        "max_concurrency": key.max_concurrency,
+        "budget_usd": None if key.budget is None else usd(key.budget),
+        "budget_period": key.budget_period,
+        "allow_unpriced": key.allow_unpriced,
+        "store_prompts": key.store_prompts,
         "enabled": key.enabled,
         "created_at": seconds(key.created_at),
     }
@@ -61,6 +72,18 @@ def split_page(found: Sequence[_Item], limit: int) -> tuple[Sequence[_Item], boo
 def page_view(data: Sequence[dict[str, Json]], more: bool) -> dict[str, Json]:
     """The shape of every list; `next` goes into `before` to turn the page."""
     return {"data": data, "has_more": more, "next": data[-1]["id"] if more and data else None}
+
+
+def _rest(credential_id: str, rest: Cooldown) -> dict[str, Json]:
+    """Why a credential takes no new jobs, and until when."""
+    return {
+        "credential_id": credential_id,
+        "kind": rest.kind.value,
+        "reason": rest.reason,
+        "failures": rest.failures,
+        "since": seconds(rest.since),
+        "until": seconds(rest.until),
+    }
 
 
 def _number(value: Decimal) -> int | float:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import defaultdict
+from contextlib import suppress
 
 from app.domain.jobs import Job
 
@@ -33,3 +34,22 @@ class Watching:
                 waiting.discard(future)
                 if not waiting:
                     del self._waiting[job_id]
+
+
+class Bell:
+    """Wakes whoever waits for something to happen, without saying what."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def ring(self) -> None:
+        """Something happened."""
+        self._event.set()
+        self._event = asyncio.Event()
+
+    async def heard(self, patience: float) -> None:
+        """Returns at the next ring, or after `patience` seconds."""
+        event = self._event
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await event.wait()

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from sqlalchemy import Select, bindparam, delete, func, select, tuple_, update
+from sqlalchemy import Select, bindparam, delete, func, null, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.attempts import Attempt
-from app.domain.jobs import Job, JobStatus
+from app.domain.jobs import Job, JobStatus, Stage
 from app.domain.json import JsonObject
 from app.store.attempts import insert_one as insert_attempt
 from app.store.inserts import inserts
@@ -24,6 +24,12 @@ _INSERT = {
 _RECORD = update(jobs).where(jobs.c.id == bindparam("which"), open_jobs)
 _RECORD_OWNED = _RECORD.where(jobs.c.lease_owner == bindparam("held_by"))
 
+_RECORD_STAGED = _RECORD.where(jobs.c.stage == bindparam("staged"))
+_PARK = _RECORD_OWNED.values(lease_owner=null())
+_RELEASE = _RECORD_STAGED.values(lease_owner=bindparam("held_by"))
+
+_LATE = update(jobs).where(jobs.c.id == bindparam("which"), jobs.c.late_due.is_not(None), jobs.c.late_at.is_(None))
+_SET_COST = update(jobs).where(jobs.c.id == bindparam("which")).values(cost=bindparam("micros"))
 _OUTPUTS = update(jobs).where(jobs.c.id == bindparam("which"), final_jobs)
 
 _GET = select(jobs).where(jobs.c.id == bindparam("which"))
@@ -56,19 +62,40 @@ async def insert(
     return replace(job, number=number)
 
 
-async def record(
-    connection: AsyncConnection, job: Job, *, owner: str | None = None, route: Sequence[JsonObject] | None = None
-) -> bool:
-    """Compare-and-set: writes what may change, if the stored job is still open and leased to `owner` (when given).
+async def record(connection: AsyncConnection, job: Job, *, owner: str | None = None, stage: Stage | None = None) -> bool:
+    """Compare-and-set: writes what may change, if the stored job is still open, leased to `owner` and at `stage` (when given).
 
     True for exactly one of several callers that end the job; who gets False must not act on its outcome.
     """
     row = changed_row(job) | {"which": job.id}
-    if route is not None:
-        row["route"] = list(route)
+    if stage is not None:
+        return (await connection.execute(_RECORD_STAGED, row | {"staged": stage.value})).rowcount == 1
     if owner is None:
         return (await connection.execute(_RECORD, row)).rowcount == 1
     return (await connection.execute(_RECORD_OWNED, row | {"held_by": owner})).rowcount == 1
+
+
+async def release(connection: AsyncConnection, job: Job, *, owner: str) -> bool:
+    """`record` for a job that is still held back: it is leased to `owner` from now on."""
+    row = changed_row(job) | {"which": job.id, "staged": Stage.HELD.value, "held_by": owner}
+    return (await connection.execute(_RELEASE, row)).rowcount == 1
+
+
+async def park(connection: AsyncConnection, job: Job, *, owner: str) -> bool:
+    """`record` for a job that is held back from now on: nobody has it until `release`."""
+    return (await connection.execute(_PARK, changed_row(job) | {"which": job.id, "held_by": owner})).rowcount == 1
+
+
+async def deliver_late(connection: AsyncConnection, job: Job) -> bool:
+    """Writes the results of a job that its deadline ended; False when somebody did so, or it no longer waits for them."""
+    row = changed_row(job)
+    names = ("outputs", "usage", "made", "facts", "expires_at", "updated_at", "late_at", "late_due")
+    return (await connection.execute(_LATE, {name: row[name] for name in names} | {"which": job.id})).rowcount == 1
+
+
+async def set_cost(connection: AsyncConnection, job_id: str, micros: int) -> None:
+    """What the job really cost its key."""
+    await connection.execute(_SET_COST, {"which": job_id, "micros": micros})
 
 
 async def get(connection: AsyncConnection, job_id: str, *, key_id: str | None = None) -> Job | None:
@@ -149,7 +176,8 @@ async def admin_page(
 async def replace_outputs(connection: AsyncConnection, job: Job) -> bool:
     """Writes where a finished job's results lie now (a copy of ours, another format); its outcome stays as it is."""
     row = changed_row(job)
-    changed = await connection.execute(_OUTPUTS, {"which": job.id, "outputs": row["outputs"], "expires_at": row["expires_at"]})
+    names = ("outputs", "expires_at", "late_at")
+    changed = await connection.execute(_OUTPUTS, {"which": job.id} | {name: row[name] for name in names})
     return changed.rowcount == 1
 
 

@@ -1,22 +1,25 @@
 """Who runs which open job: each is leased to one worker for as long as that worker beats."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import bindparam, exists, not_, or_, select, update
+from sqlalchemy import bindparam, exists, literal_column, not_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.jobs import Job
+from app.domain.jobs import Job, Stage
 from app.store.rows import job_of
 from app.store.tables import jobs, open_jobs, workers
 from app.store.types import Moment
 
-_living_owner = exists().where(workers.c.id == jobs.c.lease_owner, workers.c.beat_at >= bindparam("stale_before", type_=Moment))
+_registered = exists().where(workers.c.id == jobs.c.lease_owner)
+_silent = jobs.c.lease_owner.in_(bindparam("silent", expanding=True))
 # A common table expression, because PostgreSQL may run a plain sub-select more than once and then take more than `limit`.
 _free = (
     select(jobs.c.number)
     .where(
         open_jobs,
-        or_(jobs.c.lease_owner.is_(None), (jobs.c.lease_owner != bindparam("worker")) & not_(_living_owner)),
+        jobs.c.stage != literal_column(f"'{Stage.HELD}'"),  # these belong to nobody until there is room for them
+        or_(jobs.c.lease_owner.is_(None), (jobs.c.lease_owner != bindparam("worker")) & or_(_silent, not_(_registered))),
     )
     .order_by(jobs.c.number + 0)  # "+ 0" keeps both databases from walking all jobs in this order to find the few open ones
     .limit(bindparam("most"))
@@ -33,13 +36,13 @@ _RELEASE = update(jobs).where(open_jobs, jobs.c.lease_owner == bindparam("worker
 _OWNER = select(jobs.c.lease_owner).where(jobs.c.id == bindparam("which"))
 
 
-async def claim(connection: AsyncConnection, *, worker: str, now: datetime, stale_before: datetime, limit: int) -> list[Job]:
+async def claim(connection: AsyncConnection, *, worker: str, now: datetime, silent: Sequence[str], limit: int) -> list[Job]:
     """Takes over at most `limit` open jobs that nobody runs, the oldest first.
 
-    Nobody runs a job that has no owner, or whose owner is not registered or last beat before `stale_before`. One statement:
+    Nobody runs a job that has no owner, or whose owner is `silent` or not registered. One statement:
     of workers that claim at the same time each gets other jobs. The claiming worker must itself beat.
     """
-    values = {"worker": worker, "now": now, "stale_before": stale_before, "most": limit}
+    values = {"worker": worker, "now": now, "silent": list(silent), "most": limit}
     rows = (await connection.execute(_CLAIM, values)).mappings()
     return sorted((job_of(row) for row in rows), key=lambda job: job.number)
 

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from app.domain.jobs import JobStatus, Output, Snapshot, deliver_late, expire
+from app.store import jobs as job_store
 from tests.api.conftest import Site, client_of, error_of, site_on
 from tests.api.vendor import CLIP
 
@@ -142,3 +144,18 @@ async def test_a_stored_upload_can_be_fetched_by_its_link(tmp_path: Path) -> Non
     assert answer.headers["content-type"] == "image/png"
     assert (head.headers["content-length"], head.content) == ("7", b"")
     assert gone.status_code == 404
+
+
+async def test_a_late_result_is_linked_in_the_failed_job_and_opens(site: Site) -> None:
+    made = await site.created()
+    gateway, now = site.gateway, site.gateway.now()
+    site.studio.status = "completed"
+    async with gateway.database.write() as connection:
+        assert await job_store.record(connection, expire(await gateway.job(made["id"], None), now))
+    output = Output(url="https://vendor.example.com/v1/videos/video_up_1/content")
+    late = deliver_late(await gateway.job(made["id"], None), Snapshot(JobStatus.COMPLETED, outputs=(output,)), now)
+    assert await gateway.recorder.deliver_late(late)
+    shown = (await site.client.get(f"/v1/videos/{made['id']}")).json()
+    assert (shown["status"], shown["error"]["code"]) == ("failed", "deadline_exceeded")
+    assert (await site.client.get(f"/v1/videos/{made['id']}/content")).status_code == 400
+    assert (await site.client.get(shown["late"]["url"])).content == CLIP

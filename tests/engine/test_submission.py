@@ -8,7 +8,7 @@ import anyio
 import httpx
 import pytest
 
-from app.domain.channels import Channel
+from app.domain.channels import Channel, Credential
 from app.domain.errors import (
     Fault,
     InvalidRequest,
@@ -21,6 +21,7 @@ from app.domain.errors import (
 )
 from app.domain.jobs import Failure, JobStatus, Stage, fail
 from app.engine.gateway import Gateway
+from app.engine.records import AlreadyMade
 from app.store import attempts as attempt_store
 from app.store import jobs as job_store
 from tests.domain.builders import image, picture, video
@@ -254,12 +255,12 @@ async def test_a_client_that_leaves_does_not_lose_the_job(tmp_path: Path) -> Non
     assert vendor.creates() == 1
 
 
-async def test_the_same_client_task_id_gives_the_first_job_again(tmp_path: Path) -> None:
+async def test_a_second_job_of_the_same_name_is_never_stored(tmp_path: Path) -> None:
     async with gateway_on(tmp_path, by_method(answer(ACCEPTED))) as (gateway, vendor):
         asked = wish(video(client_task_id="order-9"))
-        jobs = await asyncio.gather(*(gateway.create(asked) for _ in range(20)))
-        again = await gateway.create(asked)
-    assert {job.id for job in jobs} == {again.id}
+        results = await asyncio.gather(*(gateway.create(asked) for _ in range(20)), return_exceptions=True)
+        assert len(await stored(gateway)) == 1
+    assert sum(isinstance(result, AlreadyMade) for result in results) == 19
     assert vendor.creates() == 1
 
 
@@ -312,3 +313,47 @@ async def test_a_job_that_somebody_ended_between_two_channels_goes_nowhere_else(
         job = await gateway.create(wish(video()))
     assert (job.status, job.failure and job.failure.code) == (JobStatus.FAILED, "cancelled")
     assert vendor.creates("backup") == 0
+
+
+async def test_a_credential_that_is_turned_away_rests_and_the_next_one_of_its_channel_serves(tmp_path: Path) -> None:
+    def script(request: httpx.Request) -> Answer:
+        if request.headers["authorization"] == "Bearer revoked":
+            return answer({"error": {"message": "who are you", "code": "invalid_api_key"}}, 401)
+        return answer(ACCEPTED) if request.method == "POST" else answer(DONE)
+
+    credentials = (Credential("credential_1", {"api_key": "revoked"}), Credential("credential_2", {"api_key": "good"}))
+    async with gateway_on(tmp_path, script, channels=(replace(CHANNEL, credentials=credentials),)) as (gateway, vendor):
+        first = await gateway.create(wish(video()))
+        assert await attempts_of(gateway, first.id) == [("vendor", "refused"), ("vendor", "accepted")]
+        for _ in range(4):
+            await gateway.create(wish(video()))
+    shown = [request.headers["authorization"] for request in vendor.requests if request.method == "POST"]
+    assert shown == ["Bearer revoked"] + 5 * ["Bearer good"]
+
+
+async def test_poll_401_parks_credential_not_job(tmp_path: Path) -> None:
+    polled = [answer({"error": {"message": "who are you", "code": "invalid_api_key"}}, 401)]
+
+    def script(request: httpx.Request) -> Answer:
+        if request.method == "POST":
+            return answer(ACCEPTED)
+        return polled.pop() if polled else answer(DONE)
+
+    async with gateway_on(tmp_path, script, channels=(CHANNEL, another("backup", priority=-1))) as (gateway, _):
+        job = await gateway.create(wish(video()))
+        gateway.poller.hurry(job.id)
+        while polled or gateway.health.rests(CHANNEL) is None:
+            await gateway.watching.changed(job.id, 0.01)
+        assert (await gateway.create(wish(video()))).channel_id == "channel_backup"
+        assert (await ended(gateway, job.id)).status is JobStatus.COMPLETED
+
+
+async def test_client_balance_error_never_penalises_channel(tmp_path: Path) -> None:
+    priced = replace(CHANNEL, prices={"m": {"unit": "job", "usd": "1"}})
+    poor = replace(KEY, budget=999_999)
+    async with gateway_on(tmp_path, by_method(answer(ACCEPTED)), channels=(priced,), keys=(poor,)) as (gateway, vendor):
+        for _ in range(5):
+            with pytest.raises(NotAllowed):
+                await gateway.create(wish(video(), key=poor))
+        assert gateway.health.rests(priced) is None
+        assert vendor.creates() == 0

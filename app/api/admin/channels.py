@@ -22,24 +22,26 @@ async def create_channel(body: ChannelBody, channels: Channels, gateway: Gateway
 
 
 @router.get("/channels")
-async def list_channels(channels: Channels, before: Before = None, limit: Limit = 50) -> Response:
+async def list_channels(channels: Channels, gateway: GatewayDep, before: Before = None, limit: Limit = 50) -> Response:
     """Every channel, the newest first."""
     found, more = split_page(await channels.page(before=before, limit=limit + 1), limit)
-    return json_answer(page_view([channel_view(channel) for channel in found], more))
+    return json_answer(page_view([channel_view(channel, gateway.health.states(channel)) for channel in found], more))
 
 
 @router.get("/channels/{channel_id}")
-async def get_channel(channel_id: str, channels: Channels) -> Response:
+async def get_channel(channel_id: str, channels: Channels, gateway: GatewayDep) -> Response:
     """One channel."""
-    return json_answer(channel_view(await channels.get(channel_id)))
+    found = await channels.get(channel_id)
+    return json_answer(channel_view(found, gateway.health.states(found)))
 
 
 @router.patch("/channels/{channel_id}")
 async def change_channel(channel_id: str, body: ChannelPatch, channels: Channels, gateway: GatewayDep) -> Response:
     """Changes what the body names."""
     changed = await channels.change(channel_id, body.on)
+    await gateway.health.forgive(channel_id)  # what was wrong may be mended now
     await gateway.configuration.refresh()
-    return json_answer(channel_view(changed))
+    return json_answer(channel_view(changed, gateway.health.states(changed)))
 
 
 @router.delete("/channels/{channel_id}")
@@ -53,5 +55,9 @@ async def delete_channel(channel_id: str, channels: Channels, gateway: GatewayDe
 @router.post("/channels/{channel_id}/test")
 async def try_channel(channel_id: str, channels: Channels, gateway: GatewayDep) -> Response:
     """Makes the vendor's cheapest authenticated call with each credential."""
-    verdict = await probe(gateway.submitter.desk.vendors, await channels.get(channel_id))
+    channel = await channels.get(channel_id)
+    verdict = await probe(gateway.submitter.desk.vendors, channel)
+    if verdict.ok:
+        await gateway.health.forgive(channel_id)
+    await channels.note_test(channel, ok=verdict.ok)
     return json_answer({"ok": verdict.ok, "latency_ms": verdict.latency_ms, "detail": verdict.detail})

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from app.api.dialects.costs import cost_keys
 from app.api.dialects.facts import epoch, failure_object, file_format, pixels, size_text, warning_list
 from app.domain.jobs import Job, Output, Usage
 from app.domain.json import Json
@@ -39,6 +40,7 @@ def image_object(job: Job, pictures: Sequence[Picture]) -> dict[str, Json]:
         "id": job.id,
         "task_id": job.id,
         "warnings": warning_list(job.notices),
+        **cost_keys(job),
         **_known(job),
     }
     usage = usage_object(job.usage)
@@ -60,7 +62,7 @@ def completed_event(kind: Kind, job: Job, index: int, b64_json: str) -> dict[str
     }
     if index + 1 < len(job.outputs):
         return event
-    event |= {"id": job.id, "task_id": job.id, "warnings": warning_list(job.notices)}
+    event |= {"id": job.id, "task_id": job.id, "warnings": warning_list(job.notices), **cost_keys(job)}
     usage = usage_object(job.usage)
     return {**event, "usage": usage} if usage else event
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from app.api.dialects.costs import cost_keys
 from app.api.dialects.facts import (
     epoch,
     failure_object,
@@ -22,7 +23,8 @@ Link = Callable[[int], str]  # the index of a result -> its signed URL
 
 
 def video_object(job: Job, link: Link) -> dict[str, Json]:
-    """A video job. Every key is always there, except `usage` (unknown), `videos` (one result) and `errors` (none).
+    """A video job. Every key is always there, except `usage` (unknown), `videos` (one result), `errors` (none), `unpriced`
+    (there is a price) and `late` (nothing came after the deadline).
 
     Never holds a top-level `code`: relays take an answer with one for another format.
     """
@@ -58,6 +60,7 @@ def video_object(job: Job, link: Link) -> dict[str, Json]:
         "external_task_id": job.asked.client_task_id,
         "metadata": _metadata(job, url) if url else {},
         "warnings": warning_list(job.notices),
+        **cost_keys(job),
     }
     return {**video, **_extras(job, link)}
 
@@ -100,6 +103,9 @@ def _extras(job: Job, link: Link) -> dict[str, Json]:
         extras["videos"] = [{"index": index, "url": link(index)} for index in range(len(job.outputs))]
     if job.partial_failures:
         extras["errors"] = [failure_object(failure, job) for failure in job.partial_failures]
+    if job.late_at is not None and job.delivered_late:
+        # The job stays failed, because its client was told so; who pays for the result gets it all the same.
+        extras["late"] = {"completed_at": epoch(job.late_at), "url": link(0)}
     return extras
 
 
