@@ -23,6 +23,17 @@ def _object(properties: Mapping[str, Schema], *optional: str) -> dict[str, Json]
     return {"type": "object", "properties": dict(properties), "required": list(required)}
 
 
+_USD: Schema = {"type": "string", "description": "An amount in USD, with six decimal places."}
+_COSTS: Mapping[str, Schema] = {
+    "cost_usd": {**_maybe("string"), "description": "What the job cost, in USD; null until it has ended."},
+    "reserved_usd": {"type": "string", "description": "What is held of the key's budget until the job has ended, in USD."},
+    "unpriced": {"const": True, "description": "Nobody has set a price, so the job costs nothing."},
+}
+_FIGURES: Mapping[str, Schema] = {
+    **dict.fromkeys(("jobs", "completed", "failed", "results"), _WHOLE),
+    "seconds": {"type": "number", "description": "Of video."},
+    "usd": _USD,
+}
 _FAULT: Mapping[str, Schema] = {
     "message": _TEXT,
     "type": _TEXT,
@@ -62,8 +73,14 @@ _VIDEO: Mapping[str, Schema] = {
     "videos": {"type": "array", "items": _OBJECT},
     "errors": {"type": "array", "items": _OBJECT},
     "request_id": _TEXT,
+    "late": {
+        "type": "object",
+        "properties": {"completed_at": _WHOLE, "url": _TEXT},
+        "description": "The result of a failed job that came after its deadline.",
+    },
+    **_COSTS,
 }
-_MAYBE = ("usage", "videos", "errors", "request_id")
+_MAYBE = ("usage", "videos", "errors", "request_id", "late", "unpriced")
 _WRAPPED: Mapping[str, Schema] = {
     "code": {"const": "success"},
     "message": _TEXT,
@@ -93,7 +110,9 @@ SCHEMAS: Mapping[str, Schema] = {
             "id": _TEXT,
             "task_id": _TEXT,
             "warnings": _list_of("Warning"),
-        }
+            **_COSTS,
+        },
+        "unpriced",
     ),
     "Model": _object({"id": _TEXT, "object": {"const": "model"}, "created": _WHOLE, "owned_by": _TEXT, "op": _maybe("string")}),
     "ModelList": _object({"object": {"const": "list"}, "data": _list_of("Model")}),
@@ -106,6 +125,23 @@ SCHEMAS: Mapping[str, Schema] = {
             "inputs": _maybe("object"),
             "price": _maybe("object"),
             "pace": {"type": "number", "description": "Typical seconds to a result."},
+        }
+    ),
+    "KeyUsage": _object(
+        {
+            "object": {"const": "usage"},
+            "key": _object({"id": _TEXT, "name": _TEXT}),
+            "currency": {"const": "usd"},
+            "spent_usd": {**_USD, "description": "In the budget's period, as what is reserved."},
+            "reserved_usd": _USD,
+            "spent_total_usd": _USD,
+            "budget_usd": _maybe("string"),
+            "budget_period": {"enum": ["total", "day", "month"]},
+            "remaining_usd": _maybe("string"),
+            "period": _object({"start": _maybe("integer"), "end": _maybe("integer")}),
+            "limits": _object({"rpm": _maybe("integer"), "max_concurrency": _maybe("integer")}),
+            "by_day": {"type": "array", "items": _object({"day": _TEXT, **_FIGURES})},
+            "by_model": {"type": "array", "items": _object({"model": _TEXT, **_FIGURES})},
         }
     ),
     "Health": _object({"status": _TEXT}),

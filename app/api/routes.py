@@ -7,7 +7,7 @@ from typing import Literal
 from fastapi import FastAPI
 from starlette.responses import Response
 
-from app.api import callbacks, files, health, images, models, video_generations, videos
+from app.api import callbacks, files, health, images, models, usage, video_generations, videos
 from app.api.openapi import answers, binary
 from app.api.request_schemas import BODIES
 from app.domain.json import Json
@@ -44,6 +44,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("GET", "/v1/models", models.list_models, "models", answers("ModelList")),
     Endpoint("GET", "/v1/models/{model:path}/capabilities", models.read_capabilities, "models", answers("Capabilities")),
     Endpoint("GET", "/v1/models/{model:path}", models.read_model, "models", answers("Model")),
+    Endpoint("GET", "/v1/usage", usage.read_usage, "usage", answers("KeyUsage")),
     Endpoint("GET", "/files/{token}", files.read_file, "files", _FILE, head=True),
     Endpoint("POST", "/callbacks/{token}", callbacks.hear_callback, "files", answers("Health")),
     Endpoint("GET", "/healthz", health.alive, "health", answers("Health"), head=True),

@@ -1,17 +1,25 @@
 """`filmgate keys`: who may ask."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from app.cli.console import AsJson, print_json, print_table, run
+from app.cli.console import AsJson, fail, print_json, print_table, run
+from app.cli.given import decimal_of
 from app.cli.local import keys_of, local_gateway
-from app.domain.channels import DEFAULT_GROUP, Key
+from app.domain.channels import DEFAULT_GROUP, BudgetPeriod, Key
+from app.domain.json import Json
+from app.domain.money import MICRO
+from app.engine.addresses import network_text
+from app.engine.money_desk import MoneyDesk
 from app.engine.views import key_view
 
 app = typer.Typer(no_args_is_help=True, help="Keys that clients show to this gateway.")
 _PAGE = 1_000
+_MOST = 1_000_000_000  # dollars of a budget, as over HTTP
+_NOT_UNDERSTOOD = 2
 
 
 @app.command()
@@ -20,6 +28,21 @@ def create(
     group: Annotated[list[str] | None, typer.Option(help="A group of channels that it may use; repeat for more.")] = None,
     model: Annotated[list[str] | None, typer.Option(help="A model that it may use; repeat for more. All if left out.")] = None,
     expires: Annotated[datetime | None, typer.Option(help="When it ends, in UTC.")] = None,
+    budget_usd: Annotated[str | None, typer.Option(help="What it may spend in a period, in dollars; no limit if left out.")] = None,
+    budget_period: Annotated[
+        BudgetPeriod, typer.Option(help="For how long a budget is: for good, or per UTC day or month.")
+    ] = "total",
+    allow_unpriced: Annotated[
+        bool, typer.Option("--allow-unpriced", help="Let it use models without a price although it has a budget.")
+    ] = False,
+    rpm: Annotated[int | None, typer.Option(help="POSTs a minute, at most.", min=1, max=1_000_000)] = None,
+    max_concurrency: Annotated[int | None, typer.Option(help="Open jobs, at most.", min=1, max=1_000_000)] = None,
+    allow_ip: Annotated[
+        list[str] | None, typer.Option(help="An address or network (CIDR) it may be used from; repeat for more. Any if left out.")
+    ] = None,
+    store_prompts: Annotated[
+        bool, typer.Option("--store-prompts/--no-store-prompts", help="Whether its prompts and media may be written down.")
+    ] = True,
     strict: Annotated[bool, typer.Option("--strict", help="Refuse requests that would have to be adjusted.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -32,6 +55,13 @@ def create(
         models=frozenset(model) if model else None,
         expires_at=None if expires is None else expires.replace(tzinfo=UTC),
         strict=strict,
+        allowed_ips=tuple(_network(text) for text in allow_ip or ()),
+        rpm=rpm,
+        max_concurrency=max_concurrency,
+        budget=None if budget_usd is None else _micros(budget_usd),
+        budget_period=budget_period,
+        allow_unpriced=allow_unpriced,
+        store_prompts=store_prompts,
     )
     made, text = run(_create(wanted))
     if as_json:
@@ -43,18 +73,18 @@ def create(
 
 @app.command("list")
 def list_keys(as_json: AsJson = False) -> None:
-    """Show every key, the newest first."""
-    keys = run(_list())
+    """Show every key, the newest first, with what it spent and holds in its budget's period."""
+    keys, views = run(_list())
     if as_json:
-        print_json([key_view(key) for key in keys])
+        print_json(views)
         return
+    now = datetime.now(UTC)
     rows = [
-        (key.id, key.name, f"{key.hint}…", ", ".join(sorted(key.groups)), _models(key), _state(key, datetime.now(UTC)))
-        for key in keys
+        (key.id, key.name, f"{key.hint}…", ", ".join(sorted(key.groups)), _models(key), *_money(view), _state(key, now))
+        for key, view in zip(keys, views, strict=True)
     ]
-    print_table(
-        ("id", "name", "key", "groups", "models", "state"), rows, "There are no keys; `filmgate keys create NAME` makes one."
-    )
+    columns = ("id", "name", "key", "groups", "models", "spent USD", "held USD", "state")
+    print_table(columns, rows, "There are no keys; `filmgate keys create NAME` makes one.")
 
 
 @app.command()
@@ -69,9 +99,10 @@ async def _create(wanted: Key) -> tuple[Key, str]:
         return await keys_of(gateway).add(wanted)
 
 
-async def _list() -> list[Key]:
+async def _list() -> tuple[Sequence[Key], list[dict[str, Json]]]:
     async with local_gateway() as gateway:
-        return list(await keys_of(gateway).page(before=None, limit=_PAGE))
+        keys = await keys_of(gateway).page(before=None, limit=_PAGE)
+        return keys, await MoneyDesk(gateway.database, gateway.configuration, gateway.now).keys(keys)
 
 
 async def _revoke(name_or_id: str) -> Key:
@@ -82,8 +113,26 @@ async def _revoke(name_or_id: str) -> Key:
         return key
 
 
+def _micros(text: str) -> int:
+    amount = decimal_of("--budget-usd", text)
+    if amount > _MOST or amount * MICRO % 1:
+        fail(f"--budget-usd must be at most {_MOST} and have at most six decimals.", _NOT_UNDERSTOOD)
+    return int(amount * MICRO)
+
+
+def _network(text: str) -> str:
+    try:
+        return network_text(text)
+    except ValueError as error:
+        fail(f"--allow-ip {error}.", _NOT_UNDERSTOOD)
+
+
 def _models(key: Key) -> str:
     return "all" if key.models is None else ", ".join(sorted(key.models))
+
+
+def _money(view: Mapping[str, Json]) -> tuple[str, str]:
+    return str(view["spent_usd"]), str(view["reserved_usd"])
 
 
 def _state(key: Key, now: datetime) -> str:

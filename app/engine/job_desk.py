@@ -9,8 +9,10 @@ from app.domain.jobs import Job, JobStatus
 from app.domain.json import Json
 from app.engine.configuration import Configuration
 from app.engine.job_views import job_line, job_view
+from app.engine.route_summary import route_summary, steps_of
 from app.store import attempts as attempt_store
 from app.store import jobs as job_store
+from app.store import ledger
 from app.store.database import Database
 
 
@@ -38,7 +40,7 @@ class JobDesk:
                 connection,
                 status=wanted.status,
                 key_id=wanted.key_id,
-                channel=None if wanted.channel is None else self._channel_id(wanted.channel),
+                channel=None if wanted.channel is None else channel_id(self.configuration, wanted.channel),
                 model=wanted.model,
                 before=before,
                 limit=limit,
@@ -46,7 +48,12 @@ class JobDesk:
         return [job_line(job, self._channel(job)) for job in found]
 
     async def one(self, job_id: str) -> dict[str, Json]:
-        """One job with its route, attempts and parts; raises NotFound."""
+        """One job with its route, attempts, parts and money; raises NotFound."""
+        view, _ = await self.told(job_id)
+        return view
+
+    async def told(self, job_id: str) -> tuple[dict[str, Json], str]:
+        """`one`, and its route and attempts in one line of printable ASCII."""
         async with self.database.read() as connection:
             job = await job_store.get(connection, job_id) if job_id.isprintable() else None
             if job is None:
@@ -54,12 +61,14 @@ class JobDesk:
             parts = await job_store.children(connection, job.id)
             route = await job_store.route_of(connection, job.id)
             attempts = await attempt_store.of_job(connection, job.id)
-        return job_view(job, self._channel(job), parts, route, attempts)
+            lines = await ledger.of_job(connection, job.parent_id or job.id)  # a part's money is its parent's
+        return job_view(job, self._channel(job), parts, route, attempts, lines), route_summary(steps_of(route), attempts)
 
     def _channel(self, job: Job) -> Channel | None:
         return self.configuration.channel(job.channel_id)
 
-    def _channel_id(self, name_or_id: str) -> str:
-        """The id of the channel with this name, of one that still exists where several had it."""
-        named = [channel for channel in self.configuration.channels() if channel.name == name_or_id]
-        return min(named, key=lambda channel: channel.deleted).id if named else name_or_id
+
+def channel_id(configuration: Configuration, name_or_id: str) -> str:
+    """The id of the channel with this name, of one that still exists where several had it."""
+    named = [channel for channel in configuration.channels() if channel.name == name_or_id]
+    return min(named, key=lambda channel: channel.deleted).id if named else name_or_id

@@ -8,9 +8,12 @@ from app.domain.canonical import to_json
 from app.domain.channels import Channel
 from app.domain.jobs import Failure, Job, Output
 from app.domain.json import Json, JsonObject
+from app.domain.money import usd
 from app.domain.requests import Notice
+from app.engine.money_views import line_view, terms_view
 from app.engine.redaction import redact
 from app.engine.views import seconds
+from app.store.ledger import Line
 
 _TIMES = ("created_at", "updated_at", "deadline_at", "accepted_at", "started_at", "completed_at", "expires_at")
 _PLAIN = (
@@ -27,12 +30,18 @@ def job_line(job: Job, channel: Channel | None) -> dict[str, Json]:
         "stage": job.stage.value,
         "channel": {"id": job.channel_id, "name": channel.name if channel else None} if job.channel_id else None,
         "failure": None if job.failure is None else _failure(job.failure),
+        "cost_usd": None if job.cost is None else usd(job.cost),
         **{name: seconds(getattr(job, name)) for name in _TIMES},
     }
 
 
 def job_view(
-    job: Job, channel: Channel | None, parts: Iterable[Job], route: Sequence[JsonObject], attempts: Iterable[Attempt]
+    job: Job,
+    channel: Channel | None,
+    parts: Iterable[Job],
+    route: Sequence[JsonObject],
+    attempts: Iterable[Attempt],
+    lines: Iterable[Line],
 ) -> dict[str, Json]:
     """One job with everything that is known of it (CONTRACT §4)."""
     return {
@@ -47,6 +56,10 @@ def job_view(
         "outputs": [_output(index, output) for index, output in enumerate(job.outputs)],
         "partial_failures": [_failure(failure) for failure in job.partial_failures],
         "usage": None if job.usage is None else _given(asdict(job.usage)),
+        "terms": terms_view(job.terms),
+        "reserved_usd": usd(0 if job.status.final else job.reserved),
+        "late_at": seconds(job.late_at),
+        "ledger": [line_view(line) for line in lines],
     }
 
 

@@ -2,14 +2,18 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
+from app.domain.capabilities import Price
 from app.domain.jobs import Failure, Job, JobStatus, Output, Stage, Usage
+from app.domain.prices import Terms
 from app.domain.requests import ImageRequest, Mode, Notice, VideoRequest
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 750_000, tzinfo=UTC)
 SECONDS = timedelta(seconds=1)
 EPOCH = 1_772_366_400
+TERMS = Terms(price=Price(unit="second", usd={"*": Decimal("0.05")}))
 
 
 def link(index: int) -> str:
@@ -68,4 +72,7 @@ def fully_known() -> Job:
         seed=7,
         remixed_from="task_0",
         expires_at=NOW + 86_400 * SECONDS,
+        terms=TERMS,
+        reserved=300_000,
+        cost=250_000,
     )

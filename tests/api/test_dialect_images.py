@@ -7,7 +7,7 @@ import pytest
 from app.api.dialects.images import Picture, completed_event, image_object, preview_event, usage_object, wants_bytes
 from app.domain.jobs import Failure, Job, Output, Usage
 from app.domain.requests import Notice
-from tests.api.samples import EPOCH, NOW, completed, image_request, video_request
+from tests.api.samples import EPOCH, NOW, TERMS, completed, image_request, video_request
 
 INLINE = Output(data=b"x", mime="image/webp", asset="a.webp", width=64, height=32, revised_prompt="a better boat")
 LINKED = Output(url="https://vendor.example.com/a.png")
@@ -20,7 +20,9 @@ def painted(*outputs: Output, **values: Any) -> Job:
 
 def test_an_answer_of_which_all_is_known() -> None:
     asked = image_request(quality="high", background="opaque")
-    job = painted(INLINE, LINKED, asked=asked, usage=Usage(input_tokens=1, output_tokens=2), notices=(Notice("x", "y", 1, 2),))
+    money = {"terms": TERMS, "reserved": 90_000, "cost": 80_000}
+    notices = (Notice("x", "y", 1, 2),)
+    job = painted(INLINE, LINKED, asked=asked, usage=Usage(input_tokens=1, output_tokens=2), notices=notices, **money)
     assert image_object(job, [Picture(b64_json="eA=="), Picture(url="https://gate.example.com/files/1")]) == {
         "created": EPOCH + 71,
         "data": [{"b64_json": "eA==", "revised_prompt": "a better boat"}, {"url": "https://gate.example.com/files/1"}],
@@ -31,13 +33,19 @@ def test_an_answer_of_which_all_is_known() -> None:
         "quality": "high",
         "output_format": "webp",
         "background": "opaque",
+        "cost_usd": "0.080000",
+        "reserved_usd": "0.000000",
         "usage": {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3},
     }
 
 
 def test_what_is_not_known_is_left_out() -> None:
-    answer = image_object(painted(LINKED), [Picture(url="u")])
-    assert set(answer) == {"created", "data", "id", "task_id", "warnings"}
+    answer = image_object(painted(LINKED, terms=TERMS), [Picture(url="u")])
+    assert set(answer) == {"created", "data", "id", "task_id", "warnings", "cost_usd", "reserved_usd"}
+
+
+def test_pictures_without_a_price_say_so() -> None:
+    assert image_object(painted(LINKED, cost=0), [Picture(url="u")])["unpriced"] is True
 
 
 def test_withheld_pictures_are_errors_and_no_data() -> None:
@@ -67,7 +75,7 @@ def test_a_job_that_is_no_image_has_no_form_to_ask_for() -> None:
 
 
 def test_the_last_event_carries_the_figures_of_the_job() -> None:
-    job = painted(INLINE, INLINE, usage=Usage(total_tokens=9))
+    job = painted(INLINE, INLINE, usage=Usage(total_tokens=9), terms=TERMS, cost=80_000)
     first, last = (completed_event("image_edit", job, index, "eA==") for index in range(2))
     assert first == {
         "type": "image_edit.completed",
@@ -83,6 +91,8 @@ def test_the_last_event_carries_the_figures_of_the_job() -> None:
         "id": "image_1",
         "task_id": "image_1",
         "warnings": [],
+        "cost_usd": "0.080000",
+        "reserved_usd": "0.000000",
         "usage": {"input_tokens": 0, "output_tokens": 0, "total_tokens": 9},
     }
 

@@ -7,14 +7,15 @@ import pytest
 
 from app.api.dialects.videos import deleted_object, video_list, video_object
 from app.domain.jobs import Failure, Job, JobStatus, Output, Usage
+from app.domain.prices import Terms
 from app.domain.requests import VideoRequest
-from tests.api.samples import EPOCH, completed, failed, fully_known, image_request, link, queued, video_request
+from tests.api.samples import EPOCH, NOW, SECONDS, TERMS, completed, failed, fully_known, image_request, link, queued, video_request
 
 ALWAYS = {
     *("id", "task_id", "object", "model", "status", "progress", "created_at", "completed_at", "expires_at", "prompt"),
     *("seconds", "size", "quality", "remixed_from_video_id", "error", "duration", "resolution", "aspect_ratio", "url"),
     *("video_url", "result_url", "format", "thumbnail_url", "last_frame_url", "updated_at", "external_task_id", "metadata"),
-    "warnings",
+    *("warnings", "cost_usd", "reserved_usd"),
 }
 
 
@@ -50,13 +51,15 @@ def test_a_completed_video_of_which_all_is_known() -> None:
         "metadata": {"url": url, "duration": 5, "fps": 24, "width": 480, "height": 854, "seed": 7},
         "warnings": [{"code": "adjusted:fps", "field": "fps", "from": 25, "to": 24}],
         "usage": {"prompt_tokens": 3, "completion_tokens": 108_900, "total_tokens": 108_903},
+        "cost_usd": "0.250000",
+        "reserved_usd": "0.000000",
     }
 
 
 @pytest.mark.parametrize("job", [queued(), queued(status=JobStatus.IN_PROGRESS, progress=30), completed(), failed()])
 def test_every_key_is_always_there_and_none_is_called_code(job: Job) -> None:
     video = video_object(job, link)
-    assert set(video) == ALWAYS
+    assert set(video) - {"unpriced"} == ALWAYS
     assert "code" not in video
     assert orjson.loads(orjson.dumps(video)) == video
     for name in ("created_at", "updated_at", "progress"):
@@ -183,6 +186,34 @@ def test_usage_without_a_figure_is_left_out() -> None:
 )
 def test_the_format_is_that_of_the_file(mime: str | None, name: str) -> None:
     assert video_object(completed(outputs=(Output(url="a", mime=mime),)), link)["format"] == name
+
+
+def test_an_open_job_shows_what_is_held_for_it_and_no_cost() -> None:
+    video = video_object(queued(terms=TERMS, reserved=300_000), link)
+    assert (video["cost_usd"], video["reserved_usd"]) == (None, "0.300000")
+    assert "unpriced" not in video
+
+
+def test_an_ended_job_shows_its_cost_and_holds_nothing() -> None:
+    video = video_object(failed(terms=TERMS, reserved=300_000, cost=0), link)
+    assert (video["cost_usd"], video["reserved_usd"]) == ("0.000000", "0.000000")
+
+
+@pytest.mark.parametrize("terms", [None, Terms(price=None)])
+def test_a_job_without_a_price_says_so(terms: Terms | None) -> None:
+    assert video_object(completed(terms=terms, cost=0), link)["unpriced"] is True
+
+
+def test_what_came_after_the_deadline_is_linked_although_the_job_failed() -> None:
+    job = failed(late_at=NOW + 900 * SECONDS, outputs=(Output(url="https://vendor.example.com/a.mp4"),))
+    video = video_object(job, link)
+    assert video["late"] == {"completed_at": EPOCH + 900, "url": link(0)}
+    assert (video["status"], video["url"], video["metadata"]) == ("failed", None, {})
+
+
+@pytest.mark.parametrize("job", [failed(), failed(late_at=NOW), completed(late_at=NOW)])
+def test_only_a_failed_job_with_a_late_result_links_one(job: Job) -> None:
+    assert "late" not in video_object(job, link)
 
 
 def test_a_page_names_its_ends() -> None:

@@ -56,6 +56,7 @@ async def test_answers_are_as_described(site: Site) -> None:
         "VideoList": await site.client.get("/v1/videos"),
         "Images": image,
         "ModelList": await site.client.get("/v1/models"),
+        "KeyUsage": await site.client.get("/v1/usage"),
         "Capabilities": await site.client.get("/v1/models/sandbox-video/capabilities"),
         "Error": await site.client.get("/v1/videos/nothing"),
         "Health": await site.client.get("/healthz"),

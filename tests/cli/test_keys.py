@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from tests.cli.conftest import Command, printed
 
 
@@ -19,6 +21,13 @@ def test_listed_keys_show_their_hint_and_not_their_text(ready: Command) -> None:
     table = ready("keys", "list").stdout
     assert key["id"] in table
     assert text not in table
+
+
+def test_listed_keys_show_what_they_spent(ready: Command) -> None:
+    ready("keys", "create", "boats")
+    (key,) = printed(ready("keys", "list", "--json"))
+    assert (key["spent_usd"], key["reserved_usd"], key["spent_total_usd"]) == ("0.000000", "0.000000", "0.000000")
+    assert "0.000000" in ready("keys", "list").stdout
 
 
 def test_json_of_a_new_key_holds_its_text(ready: Command) -> None:
@@ -50,3 +59,46 @@ def test_an_unknown_or_doubtful_name_is_one_line_and_exit_code_1(ready: Command)
 def test_an_expiry_in_the_past_names_the_field(ready: Command) -> None:
     result = ready("keys", "create", "late", "--expires", "2001-01-01")
     assert (result.exit_code, result.stderr) == (1, "error: expires_at: expires_at lies in the past.\n")
+
+
+def test_a_key_is_made_with_its_limits(ready: Command) -> None:
+    words = ("--budget-usd", "25", "--budget-period", "month", "--rpm", "60", "--max-concurrency", "4")
+    others = ("--allow-ip", "10.0.0.0/8", "--allow-ip", "::1", "--model", "m", "--allow-unpriced", "--no-store-prompts")
+    ready("keys", "create", "boats", *words, *others)
+    (key,) = printed(ready("keys", "list", "--json"))
+    assert {name: key[name] for name in ("budget_usd", "budget_period", "rpm", "max_concurrency")} == {
+        "budget_usd": "25.000000",
+        "budget_period": "month",
+        "rpm": 60,
+        "max_concurrency": 4,
+    }
+    assert (key["allowed_ips"], key["models"]) == (["10.0.0.0/8", "::1"], ["m"])
+    assert (key["allow_unpriced"], key["store_prompts"]) == (True, False)
+
+
+def test_a_key_has_no_limits_that_nobody_asked_for(ready: Command) -> None:
+    key = printed(ready("keys", "create", "boats", "--json"))
+    assert (key["budget_usd"], key["rpm"], key["max_concurrency"], key["allowed_ips"]) == (None, None, None, [])
+    assert (key["allow_unpriced"], key["store_prompts"]) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--budget-usd", "much"), "error: --budget-usd must be a number."),
+        (("--budget-usd", "-1"), "error: --budget-usd must be a number."),
+        (("--budget-usd", "0.0000001"), "error: --budget-usd must be at most 1000000000 and have at most six decimals."),
+        (("--budget-usd", "1e999999"), "error: --budget-usd must be at most 1000000000 and have at most six decimals."),
+        (("--allow-ip", "example.com"), "error: --allow-ip must be an address or a network such as 10.0.0.0/8."),
+        (("--allow-ip", "10.0.0.7/8"), "error: --allow-ip has bits beyond its length; the network is 10.0.0.0/8."),
+    ],
+)
+def test_a_limit_that_cannot_be_is_one_line_and_exit_code_2(ready: Command, words: tuple[str, ...], said: str) -> None:
+    result = ready("keys", "create", "boats", *words)
+    assert (result.exit_code, result.stderr) == (2, f"{said}\n")
+    assert printed(ready("keys", "list", "--json")) == []
+
+
+@pytest.mark.parametrize("words", [("--rpm", "0"), ("--max-concurrency", "0"), ("--budget-period", "week")])
+def test_a_limit_out_of_its_range_is_not_understood(ready: Command, words: tuple[str, ...]) -> None:
+    assert ready("keys", "create", "boats", *words).exit_code == 2

@@ -313,6 +313,7 @@ async def test_bodies_that_cannot_be_read_say_so(site: Site) -> None:
 INTEGER, TEXT, FLAG, NUMBER = "integer", "text", "flag", "number"
 WARNING: dict[str, Any] = {"code": TEXT, "field": TEXT, "from": ..., "to": ...}
 ERROR: dict[str, Any] = {"code": TEXT, "message": TEXT, "type": TEXT}
+COSTS: dict[str, Any] = {"cost_usd": TEXT, "reserved_usd": TEXT, "unpriced": FLAG}
 VIDEO: dict[str, Any] = {
     **dict.fromkeys(("id", "task_id", "object", "model", "status", "prompt", "seconds", "size", "quality"), TEXT),
     **dict.fromkeys(("remixed_from_video_id", "resolution", "aspect_ratio", "format", "external_task_id"), TEXT),
@@ -325,7 +326,9 @@ VIDEO: dict[str, Any] = {
     "warnings": [WARNING],
     "videos": [{"index": INTEGER, "url": TEXT}],
     "errors": [ERROR],
+    "late": {"completed_at": INTEGER, "url": TEXT},
     "request_id": TEXT,
+    **COSTS,
 }
 TASK: dict[str, Any] = {
     **dict.fromkeys(("id", "submit_time", "start_time", "finish_time", "created_at", "updated_at"), INTEGER),
@@ -347,6 +350,7 @@ IMAGES: dict[str, Any] = {
     "usage": {"images": INTEGER, "input_tokens": INTEGER, "output_tokens": INTEGER, "total_tokens": INTEGER},
     **dict.fromkeys(("id", "task_id", "size", "quality", "output_format", "background"), TEXT),
     "warnings": [WARNING],
+    **COSTS,
 }
 REFUSAL: dict[str, Any] = {
     "error": {"message": TEXT, "type": TEXT, "param": TEXT, "code": TEXT},

@@ -12,6 +12,7 @@ from app.api.deps import GatewayDep
 from app.engine.explain import explain
 from app.engine.explain_wish import Body, explained_key, explained_wish, form_body
 from app.engine.explanation_view import explanation_view
+from app.engine.route_summary import ROUTE_HEADER, route_summary
 
 router = admin_router()
 
@@ -52,4 +53,7 @@ async def explain_request(body: ExplainBody, gateway: GatewayDep) -> Response:
     """Runs a request up to the point of sending; a request that would be refused gets the very 4xx that its client would get."""
     key = explained_key(gateway, body.key_id, body.group)
     wish = await explained_wish(gateway, key, body.path, body.body())
-    return json_answer(explanation_view(await explain(gateway, wish, body.channel)))
+    explanation = await explain(gateway, wish, body.channel)
+    named = None if body.channel is None else gateway.configuration.channel(body.channel)
+    route = route_summary(explanation.route, chosen=named.name if named else body.channel)
+    return json_answer(explanation_view(explanation), headers={ROUTE_HEADER: route})

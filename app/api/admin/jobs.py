@@ -9,6 +9,7 @@ from app.api.answers import json_answer
 from app.api.deps import GatewayDep
 from app.domain.jobs import JobStatus
 from app.engine.job_desk import JobDesk, JobFilter
+from app.engine.route_summary import ROUTE_HEADER
 from app.engine.views import page_view, split_page
 
 router = admin_router()
@@ -33,5 +34,6 @@ async def list_jobs(
 
 @router.get("/jobs/{job_id}")
 async def get_job(job_id: str, gateway: GatewayDep) -> Response:
-    """One job: what was asked, what was sent, to whom, and what came of it."""
-    return json_answer(await JobDesk(gateway.database, gateway.configuration).one(job_id))
+    """One job: what was asked, what was sent, to whom, what came of it and what it cost."""
+    view, route = await JobDesk(gateway.database, gateway.configuration).told(job_id)
+    return json_answer(view, headers={ROUTE_HEADER: route})

@@ -31,6 +31,25 @@ async def test_a_json_request_shows_route_call_and_price(site: Site, admin: http
     assert set(found["price"]) == {"usd", "unit", "unpriced"}
 
 
+async def test_the_route_stands_in_a_header_too(site: Site, admin: httpx.AsyncClient) -> None:
+    spare = {
+        "name": "réserve",
+        "adapter": "openai",
+        "base_url": "https://spare.example.com",
+        "credentials": [{"api_key": "spare-key"}],
+    }
+    made = (await admin.post("/admin/channels", json={**spare, "priority": -1})).json()
+    await admin.post("/admin/channels", json={**spare, "name": "off", "enabled": False})
+    for channel, first, second in (
+        (None, "chosen", "fallback"),
+        ("réserve", "fallback", "chosen"),
+        (made["id"], "fallback", "chosen"),
+    ):
+        answer = await admin.post("/admin/explain", json={"path": "/v1/videos", "json": VIDEO, "channel": channel})
+        written = answer.headers["x-filmgate-route"]
+        assert written == f"{CHANNEL.name}={first}; r%C3%A9serve={second}; off=skipped (disabled)"
+
+
 async def test_nothing_is_sent_and_nothing_is_stored(site: Site, admin: httpx.AsyncClient) -> None:
     await explained(admin, json={**VIDEO, "image": "https://pictures.example.com/boat.png"})
     assert site.vendor.requests == []

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.conftest import VIDEO, Site, error_of
+from tests.api.conftest import IMAGE, VIDEO, Site, error_of
 from tests.gateways import CHANNEL, KEY, ended
 
 pytestmark = pytest.mark.anyio
@@ -84,6 +84,49 @@ async def test_a_vendors_signed_link_is_shown_without_its_signature(site: Site, 
     answer = await admin.get(f"/admin/jobs/{job_id}")
     assert answer.json()["outputs"][0]["url"].startswith("https://cdn.example.com/clip.mp4?Expires=1")
     assert "canary-signature" not in answer.text
+
+
+async def test_a_job_shows_its_price_its_cost_and_its_lines(site: Site, admin: httpx.AsyncClient) -> None:
+    prices = {VIDEO["model"]: {"unit": "second", "usd": {"720p": "0.05", "*": "1"}}}
+    await admin.patch(f"/admin/channels/{CHANNEL.id}", json={"prices": prices, "price_ratio": "1.5"})
+    created = await site.created()
+    open_job = (await admin.get(f"/admin/jobs/{created['id']}")).json()
+    assert open_job["terms"] == {"unit": "second", "usd": {"720p": "0.05", "*": "1"}, "ratio": 1.5}
+    assert (open_job["cost_usd"], open_job["reserved_usd"], open_job["late_at"]) == (None, "0.375000", None)
+    assert [(line["kind"], line["usd"]) for line in open_job["ledger"]] == [("reserve", "-0.375000")]
+    site.studio.status = "completed"
+    await ended(site.gateway, created["id"])
+    job = (await admin.get(f"/admin/jobs/{created['id']}")).json()
+    assert (job["cost_usd"], job["reserved_usd"]) == ("0.375000", "0.000000")
+    assert [line["kind"] for line in job["ledger"]] == ["reserve", "settle"]
+    assert {line["job_id"] for line in job["ledger"]} == {created["id"]}
+    assert (await admin.get("/admin/jobs")).json()["data"][0]["cost_usd"] == "0.375000"
+
+
+async def test_the_owner_of_a_job_sees_what_it_costs(site: Site, admin: httpx.AsyncClient) -> None:
+    prices = {VIDEO["model"]: {"unit": "job", "usd": "0.25"}, IMAGE["model"]: {"unit": "image", "usd": "0.04"}}
+    await admin.patch(f"/admin/channels/{CHANNEL.id}", json={"prices": prices})
+    created, done = await site.created(), await site.finished()
+    painted = (await site.client.post("/v1/images/generations", json=IMAGE)).json()
+    assert (created["cost_usd"], created["reserved_usd"]) == (None, "0.250000")
+    assert (done["cost_usd"], done["reserved_usd"]) == ("0.250000", "0.000000")
+    assert (painted["cost_usd"], painted["reserved_usd"]) == ("0.040000", "0.000000")
+    assert not any("unpriced" in shown for shown in (created, done, painted))
+    spent = (await site.client.get("/v1/usage")).json()
+    assert (spent["spent_usd"], spent["reserved_usd"]) == ("0.290000", "0.250000")
+
+
+async def test_a_model_without_a_price_says_so_to_its_owner(site: Site) -> None:
+    assert (await site.finished())["unpriced"] is True
+
+
+async def test_the_route_stands_in_a_header(site: Site, admin: httpx.AsyncClient) -> None:
+    done = await site.finished()
+    site.studio.refusal = httpx.Response(400, json={"error": {"message": "No boats.", "code": "invalid_value"}})
+    refused = error_of(await site.client.post("/v1/videos", json=VIDEO))
+    for job_id, outcome in ((done["id"], "accepted"), (refused["id"], "400")):
+        route = (await admin.get(f"/admin/jobs/{job_id}")).headers["x-filmgate-route"]
+        assert route.split("; ")[0] == f"{CHANNEL.name}={outcome}"
 
 
 async def test_an_unknown_job_is_a_404(admin: httpx.AsyncClient) -> None:

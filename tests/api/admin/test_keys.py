@@ -51,13 +51,61 @@ async def test_keys_stored_as_hash_and_compared_constant_time(site: Site, admin:
 
 async def test_a_key_has_the_defaults_of_the_contract(admin: httpx.AsyncClient) -> None:
     key = await made(admin)
-    assert {name: key[name] for name in ("groups", "models", "expires_at", "strict", "enabled")} == {
+    defaults = {
         "groups": ["default"],
         "models": None,
         "expires_at": None,
         "strict": False,
+        "allowed_ips": [],
+        "rpm": None,
+        "max_concurrency": None,
+        "budget_usd": None,
+        "budget_period": "total",
+        "allow_unpriced": False,
+        "store_prompts": True,
         "enabled": True,
     }
+    assert {name: key[name] for name in defaults} == defaults
+
+
+async def test_a_key_keeps_its_limits(site: Site, admin: httpx.AsyncClient) -> None:
+    limits = {
+        "allowed_ips": ["10.0.0.0/8", "2001:DB8::1"],
+        "rpm": 60,
+        "max_concurrency": 4,
+        "budget_usd": "25",
+        "budget_period": "month",
+        "allow_unpriced": True,
+        "store_prompts": False,
+    }
+    key = await made(admin, **limits)
+    shown = (await admin.get(f"/admin/keys/{key['id']}")).json()
+    assert {name: shown[name] for name in limits} == {
+        **limits,
+        "allowed_ips": ["10.0.0.0/8", "2001:db8::1"],
+        "budget_usd": "25.000000",
+    }
+    held = site.gateway.configuration.key(key["key"])
+    assert held is not None
+    assert (held.budget, held.rpm, held.max_concurrency, held.store_prompts) == (25_000_000, 60, 4, False)
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [("0", "0.000000"), (0.1, "0.100000"), ("0.000001", "0.000001"), (7, "7.000000"), ("1000000000", "1000000000.000000")],
+)
+async def test_a_budget_is_dollars_as_a_text_or_a_number(admin: httpx.AsyncClient, written: object, shown: str) -> None:
+    assert (await made(admin, budget_usd=written))["budget_usd"] == shown
+
+
+async def test_null_takes_a_limit_away_and_silence_leaves_it(admin: httpx.AsyncClient) -> None:
+    key = await made(admin, allowed_ips=["10.0.0.1"], rpm=5, max_concurrency=2, budget_usd="1.5", budget_period="day")
+    path = f"/admin/keys/{key['id']}"
+    kept = (await admin.patch(path, json={"rpm": 6})).json()
+    assert (kept["allowed_ips"], kept["rpm"], kept["max_concurrency"], kept["budget_usd"]) == (["10.0.0.1"], 6, 2, "1.500000")
+    free = (await admin.patch(path, json={"allowed_ips": None, "rpm": None, "max_concurrency": None, "budget_usd": None})).json()
+    assert (free["allowed_ips"], free["rpm"], free["max_concurrency"], free["budget_usd"]) == ([], None, None, None)
+    assert free["budget_period"] == "day"
 
 
 @pytest.mark.parametrize("written", [_LATER, "2100-01-01T00:00:00Z", "2100-01-01T02:00:00+02:00", "2100-01-01T00:00:00"])
@@ -136,9 +184,25 @@ async def test_lists_turn_pages_by_next(admin: httpx.AsyncClient) -> None:
         ({"expires_at": 1}, "expires_at"),
         ({"expires_at": 10**30}, "expires_at"),
         ({"strict": "perhaps"}, "strict"),
-        ({"rpm": 10}, "rpm"),
-        ({"budget_usd": "5"}, "budget_usd"),
-        ({"allowed_ips": ["10.0.0.0/8"]}, "allowed_ips"),
+        ({"rpm": 0}, "rpm"),
+        ({"rpm": True}, "rpm"),
+        ({"rpm": "many"}, "rpm"),
+        ({"rpm": 2**40}, "rpm"),
+        ({"max_concurrency": 0}, "max_concurrency"),
+        ({"max_concurrency": 1.5}, "max_concurrency"),
+        ({"budget_usd": "-1"}, "budget_usd"),
+        ({"budget_usd": "0.0000001"}, "budget_usd"),
+        ({"budget_usd": "1e400"}, "budget_usd"),
+        ({"budget_usd": "NaN"}, "budget_usd"),
+        ({"budget_usd": True}, "budget_usd"),
+        ({"budget_period": "week"}, "budget_period"),
+        ({"budget_period": None}, "budget_period"),
+        ({"allow_unpriced": "perhaps"}, "allow_unpriced"),
+        ({"store_prompts": None}, "store_prompts"),
+        ({"allowed_ips": "10.0.0.0/8"}, "allowed_ips"),
+        ({"allowed_ips": ["10.0.0.0/8", "example.com"]}, "allowed_ips.1"),
+        ({"allowed_ips": ["10.0.0.7/8"]}, "allowed_ips.0"),
+        ({"budget": 5}, "budget"),
         ({"hash": "0" * 64}, "hash"),
         ({"id": "key_mine"}, "id"),
     ],
