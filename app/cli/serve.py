@@ -11,6 +11,7 @@ import typer
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
+from app.cli.connections import PatientConnection
 from app.cli.console import fail, run
 from app.cli.welcome import welcome
 from app.engine.first_run import FirstRun, first_run
@@ -20,6 +21,7 @@ from app.store.database import Database
 from app.store.migrate import migrate
 from app.store.secrets import Vault
 
+_SLOWEST_START = 60  # seconds that a worker may take until it serves, before it counts as hung
 _WAITING = 2048  # connections that the system holds until they are accepted
 
 
@@ -56,7 +58,8 @@ def configured(settings: Settings, host: str, port: int, workers: int) -> uvicor
         host=host,
         port=port,
         workers=workers,
-        http="httptools",
+        http=PatientConnection,
+        timeout_worker_healthcheck=_SLOWEST_START,
         ws="none",
         lifespan="on",
         log_config=None,
