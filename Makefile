@@ -7,13 +7,17 @@ ARGS ?=
 # one test process a core, but never more than four: they share one database server
 WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$n -gt 4 ] && n=4; echo $$n)
 
-.PHONY: run test lint types format bench lock clean
+.PHONY: run test chaos lint types format bench lock clean
 
 run: $(VENV)/.run
 	@$(BIN)/filmgate serve $(ARGS)
 
 test: $(VENV)/.dev
 	@$(BIN)/pytest -n $(WORKERS) $(ARGS)
+
+# a thousand kills of two gateways on one PostgreSQL database, some minutes
+chaos: $(VENV)/.dev
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff format --check .

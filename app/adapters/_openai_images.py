@@ -111,14 +111,14 @@ def _response_format(job: Job, request: ImageRequest) -> str | None:
 
 
 def read_images(job: Job, reply: Reply) -> Snapshot:
-    """The pictures of an answer; raises UpstreamUnreadable when there is none."""
+    """The pictures of an answer, or why all were withheld; raises UpstreamUnreadable when it says neither."""
     body = reply.object()
     made = items(body.get("data")) or items(body.get("images"))
     outputs = tuple(output for output in (_output(job, body, item) for item in made) if output)
     failures = tuple(failure_of(problem_of(item)) for item in made if _output(job, body, item) is None)
     if not outputs and body.get("error"):
         raise read_error(job, reply)
-    if not outputs:
+    if not outputs and not any(table(item).get("error") for item in made):
         message = "The vendor's answer holds no picture."
         raise UpstreamUnreadable(message, status=reply.status, body=reply.excerpt(), request_id=reply.headers.get("x-request-id"))
     return Snapshot(

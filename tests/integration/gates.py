@@ -82,6 +82,9 @@ class Gate:
                 self.gateway.poller.hurry(job.id)
 
 
+OPEN: list[Gateway] = []  # the gateways of this process that run now
+
+
 @asynccontextmanager
 async def gate_on(folder: Path, *channels: Channel, **settings: Any) -> AsyncIterator[Gate]:
     """The application, started, on a socket, with these channels and one key."""
@@ -94,7 +97,18 @@ async def gate_on(folder: Path, *channels: Channel, **settings: Any) -> AsyncIte
             await key_store.insert_one(connection, KEY)
         await gateway.configuration.refresh()
         async with serve(app) as url, client_at(url, bearer(KEY_TEXT)) as http, client_at() as browser:
-            yield Gate(url, gateway, http, browser)
+            OPEN.append(gateway)
+            try:
+                yield Gate(url, gateway, http, browser)
+            finally:
+                OPEN.remove(gateway)
+
+
+async def rested() -> None:
+    """Every credential takes jobs again, whatever an earlier test of the same gateway did to it."""
+    for gateway in OPEN:
+        for channel in gateway.configuration.channels():
+            await gateway.health.forgive(channel.id)
 
 
 def channel_at(name: str, adapter: str, base_url: str, **values: Any) -> Channel:

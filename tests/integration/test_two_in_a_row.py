@@ -68,7 +68,7 @@ async def row(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Row]:
 
 
 @ADAPTERS
-async def test_a_film_comes_through_both(row: Row, front: str) -> None:
+async def test_gateway_behind_gateway_roundtrip(row: Row, front: str) -> None:
     job = await row.made(front, **TINY, seed=7)
 
     assert (job["status"], job["model"], job["seconds"], job["size"]) == ("completed", "sandbox-video", "1", "128x72")
