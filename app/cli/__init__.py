@@ -3,6 +3,7 @@
 import typer
 
 from app.cli import channels, database, generate, jobs, keys, models
+from app.cli.apply import apply_command
 from app.cli.doctor import doctor_command
 from app.cli.explain import explain_command
 from app.cli.serve import serve_command
@@ -19,6 +20,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(channels.app, name="channels")
 app.add_typer(models.app, name="models")
 app.add_typer(jobs.app, name="jobs")
+app.command("apply")(apply_command)
 app.command("explain")(explain_command)
 app.add_typer(generate.app, name="generate")
 app.add_typer(database.app, name="db")
