@@ -26,6 +26,7 @@ from app.engine.guard import Guard
 from app.engine.health import Health
 from app.engine.heartbeats import Heartbeats
 from app.engine.housekeeping import Housekeeping
+from app.engine.kept_answers import KeptAnswers
 from app.engine.late import Late
 from app.engine.leases import Leases
 from app.engine.links import Links
@@ -38,6 +39,7 @@ from app.engine.poll import Poller
 from app.engine.queue import Queue
 from app.engine.rates import rates_of
 from app.engine.records import Recorder
+from app.engine.replays import Replays
 from app.engine.results import Results
 from app.engine.retention import Retention
 from app.engine.running import Running
@@ -156,6 +158,7 @@ def _wired(settings: Settings, outside: Outside, database: Database, transport: 
         queue=Queue(database, configuration, planner, orders, recorder, submitter, running, outside.now),
         late=late,
         housekeeping=Housekeeping(late, Retention(database, assets, settings.retention_days, outside.now)),
+        replays=Replays(database, KeptAnswers(database, assets, vault), watching, outside.now, recorder.worker),
         rates=rates_of(database, recorder.worker, settings.redis_url, outside.now, outside.seconds),
         running=running,
         recorder=recorder,

@@ -10,7 +10,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from app.domain.channels import Key
-from app.domain.errors import NotAllowed, NotFound, Unauthenticated
+from app.domain.errors import NotAllowed, NotFound, TooManyRequests, Unauthenticated
 from app.domain.jobs import Job
 from app.domain.requests import Operation
 from app.engine.addresses import Address, client_address, may_come_from
@@ -59,8 +59,17 @@ class KeyScheme(SecurityBase):
         if key.allowed_ips and not may_come_from(_address(request, gateway), key.allowed_ips):
             raise NotAllowed("This API key may not be used from this address.", code="ip_not_allowed")
         if key.rpm is not None and _counts(request):
-            await gateway.rates.check(key)
+            await _count(gateway, key)
         return key
+
+
+async def _count(gateway: Gateway, key: Key) -> None:
+    try:
+        await gateway.rates.check(key)
+    except TooManyRequests:
+        # refused unread: what an SDK sends next is no retry of an earlier request that happens to be equal
+        gateway.replays.refusals.note(key.id, "", gateway.now())
+        raise
 
 
 def _address(request: Request, gateway: Gateway) -> Address | None:

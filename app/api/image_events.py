@@ -9,13 +9,15 @@ from starlette.responses import StreamingResponse
 
 from app.api.dialects.images import Kind, completed_event, preview_event
 from app.api.errors import error_body, job_failed
-from app.domain.errors import GatewayError
-from app.domain.jobs import JobStatus
+from app.domain.errors import GatewayError, TooManyRequests
+from app.domain.jobs import Job, JobStatus
 from app.domain.json import JsonObject
 from app.engine.exchange import PictureEvent
 from app.engine.gateway import Gateway, Wish
+from app.engine.records import AlreadyMade
 
 PING_SECONDS = 15.0  # of silence, after which proxies and clients hear that we are still there
+_LOOK_AGAIN = 1.0  # seconds after which a job that another process runs is looked at
 _PING = b": ping\n\n"
 _HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
@@ -29,13 +31,26 @@ async def picture_events(gateway: Gateway, wish: Wish, kind: Kind) -> AsyncItera
         while (event := await heard.get()) is not None:
             if not event.final and event.output.data is not None:
                 yield preview_event(kind, event.index, event.output.data, gateway.now())
-        job = await making
-        if job.status is not JobStatus.COMPLETED:
-            raise job_failed(job)
-        for index in range(len(job.outputs)):
-            yield completed_event(kind, job, index, await gateway.results.inline(job, index))
+        async for finished in _finished(gateway, await making, kind):
+            yield finished
     finally:
         making.cancel()
+
+
+async def result_events(gateway: Gateway, job: Job, kind: Kind) -> AsyncIterator[JsonObject]:
+    """The finished pictures of a job that another request started, once it has ended; raises GatewayError when it failed."""
+    while not job.status.final:
+        changed = await gateway.watching.changed(job.id, patience=_LOOK_AGAIN)
+        job = changed or await gateway.job(job.id, job.key_id)
+    async for finished in _finished(gateway, await gateway.formats.applied(job), kind):
+        yield finished
+
+
+async def _finished(gateway: Gateway, job: Job, kind: Kind) -> AsyncIterator[JsonObject]:
+    if job.status is not JobStatus.COMPLETED:
+        raise job_failed(job)
+    for index in range(len(job.outputs)):
+        yield completed_event(kind, job, index, await gateway.results.inline(job, index))
 
 
 async def event_stream(events: AsyncIterator[JsonObject], ping: float = PING_SECONDS) -> StreamingResponse:
@@ -67,6 +82,10 @@ async def _frames(
             upcoming = asyncio.ensure_future(anext(events, None))
     except GatewayError as error:
         yield _frame(error_body(error))
+    except AlreadyMade:
+        # a process beside this one has taken the name after our first ping was out: too late for an answer of another kind
+        busy = TooManyRequests("An equal request is being answered; send this one again to get its result.", retry_after=5)
+        yield _frame(error_body(busy))
     finally:
         upcoming.cancel()
 

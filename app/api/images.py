@@ -7,10 +7,12 @@ from app.api.answers import json_answer, warning_headers
 from app.api.deps import CurrentKey, GatewayDep, base_url
 from app.api.dialects.images import Kind, Picture, image_object, wants_bytes
 from app.api.errors import job_failed
-from app.api.image_events import event_stream, picture_events
+from app.api.image_events import event_stream, picture_events, result_events
+from app.api.replays import Making, once
 from app.api.wishes import read_wish
 from app.domain.errors import GatewayError
 from app.domain.jobs import Job, JobStatus
+from app.domain.replays import over
 from app.domain.requests import ImageRequest
 from app.engine.gateway import Gateway, Wish
 
@@ -28,13 +30,33 @@ async def edit_image(request: Request, key: CurrentKey, gateway: GatewayDep) -> 
 
 
 async def _answer(request: Request, gateway: Gateway, wish: Wish, kind: Kind) -> Response:
+    base = base_url(request, gateway)
     if isinstance(wish.request, ImageRequest) and wish.request.stream:
+        return await once(request, gateway, wish, _streaming(gateway, kind))
+
+    async def first(wish: Wish) -> Response:
+        return await _shown(gateway, await gateway.create_and_wait(wish), base)
+
+    async def again(job: Job) -> Response:
+        return await _shown(gateway, await gateway.formats.applied(job), base)
+
+    return await once(request, gateway, wish, Making(first, again, over))
+
+
+def _streaming(gateway: Gateway, kind: Kind) -> Making:
+    async def first(wish: Wish) -> Response:
         return await event_stream(picture_events(gateway, wish, kind))
-    job = await gateway.create_and_wait(wish)
+
+    async def again(job: Job) -> Response:
+        return await event_stream(result_events(gateway, job, kind))
+
+    return Making(first, again, ready=None)
+
+
+async def _shown(gateway: Gateway, job: Job, base: str) -> Response:
     if job.status is not JobStatus.COMPLETED:
         raise job_failed(job)
-    pictures = await _pictures(gateway, job, base_url(request, gateway))
-    return json_answer(image_object(job, pictures), headers=warning_headers(job.notices))
+    return json_answer(image_object(job, await _pictures(gateway, job, base)), headers=warning_headers(job.notices))
 
 
 async def _pictures(gateway: Gateway, job: Job, base: str) -> list[Picture]:

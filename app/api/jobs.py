@@ -7,13 +7,16 @@ from starlette.responses import Response
 
 from app.api.answers import json_answer, poll_headers, warning_headers
 from app.api.deps import base_url
-from app.api.dialects.videos import Link
-from app.api.errors import failure_of
+from app.api.dialects.videos import Link, video_object
+from app.api.errors import failure_of, job_failed
+from app.api.replays import Making, once
+from app.api.wishes import with_source
 from app.api.wording import failure_text
 from app.domain.errors import InvalidRequest
 from app.domain.jobs import Job, JobStatus
 from app.domain.json import JsonObject
-from app.engine.gateway import Gateway
+from app.domain.replays import handed_over
+from app.engine.gateway import Gateway, Wish
 from app.logs import request_id
 
 
@@ -29,6 +32,23 @@ def job_answer(job: Job, content: JsonObject, gateway: Gateway, *, created: bool
     if job.status is JobStatus.FAILED:
         content = {**content, "request_id": request_id.get()}  # what people quote when they ask why
     return json_answer(content, headers={**headers, **warning_headers(job.notices)} if created else headers)
+
+
+async def started(request: Request, gateway: Gateway, wish: Wish) -> Response:
+    """Has a video job started, or started before by the same request, and shows it."""
+
+    async def again(job: Job) -> Response:
+        if job.status is JobStatus.FAILED and job.accepted_at is None:
+            raise job_failed(job)
+        return shown(job)
+
+    async def first(wish: Wish) -> Response:
+        return shown(await gateway.create(await with_source(gateway, wish)))
+
+    def shown(job: Job) -> Response:
+        return job_answer(job, video_object(job, linker(request, gateway)(job)), gateway, created=True)
+
+    return await once(request, gateway, wish, Making(first, again, handed_over))
 
 
 def check_finished(job: Job) -> None:

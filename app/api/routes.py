@@ -26,6 +26,12 @@ class Endpoint:
     head: bool = False
 
 
+_IDEMPOTENCY: dict[str, Json] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "The same key with the same request gives the first answer again, for 24 hours.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+}
 _VIDEO, _IMAGES, _FILE = answers("Video"), answers("Images", streamed=True), binary("video/mp4", "image/png")
 ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("POST", "/v1/images/generations", images.generate_image, "images", _IMAGES, "image"),
@@ -58,6 +64,7 @@ def include(app: FastAPI) -> None:
         extra: dict[str, Json] = {"responses": endpoint.responses}
         if endpoint.body is not None:
             extra["requestBody"] = BODIES[endpoint.body]
+            extra["parameters"] = [_IDEMPOTENCY]
         app.add_api_route(
             endpoint.path,
             endpoint.serve,

@@ -8,8 +8,7 @@ from starlette.responses import Response
 
 from app.api.deps import CurrentKey, GatewayDep, own_job
 from app.api.dialects.generations import generation_object
-from app.api.dialects.videos import video_object
-from app.api.jobs import job_answer, linker
+from app.api.jobs import job_answer, linker, started
 from app.api.wishes import read_wish
 
 ROUTE = "/v1/video/generations"
@@ -18,8 +17,7 @@ Format = Annotated[Literal["legacy"] | None, Query(description="`legacy`: status
 
 async def create_generation(request: Request, key: CurrentKey, gateway: GatewayDep) -> Response:
     """Starts a video job and answers as soon as a vendor has accepted it."""
-    job = await gateway.create(await read_wish(request, gateway, key, ROUTE))
-    return job_answer(job, video_object(job, linker(request, gateway)(job)), gateway, created=True)
+    return await started(request, gateway, await read_wish(request, gateway, key, ROUTE))
 
 
 async def read_generation(job_id: str, request: Request, key: CurrentKey, gateway: GatewayDep, format: Format = None) -> Response:

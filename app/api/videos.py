@@ -10,7 +10,7 @@ from app.api.answers import json_answer
 from app.api.deps import CurrentKey, GatewayDep, own_job, shown_id
 from app.api.dialects.videos import deleted_object, video_list, video_object
 from app.api.downloads import ask_of, send_content
-from app.api.jobs import check_finished, job_answer, linker
+from app.api.jobs import check_finished, job_answer, linker, started
 from app.api.wishes import read_derived_wish, read_wish
 from app.domain.errors import NotFound
 
@@ -23,26 +23,22 @@ VariantName = Annotated[str, Query(description="`video`; others are not availabl
 
 async def create_video(request: Request, key: CurrentKey, gateway: GatewayDep) -> Response:
     """Starts a video job and answers as soon as a vendor has accepted it."""
-    job = await gateway.create(await read_wish(request, gateway, key, "/v1/videos"))
-    return job_answer(job, video_object(job, linker(request, gateway)(job)), gateway, created=True)
+    return await started(request, gateway, await read_wish(request, gateway, key, "/v1/videos"))
 
 
 async def edit_video(request: Request, key: CurrentKey, gateway: GatewayDep) -> Response:
     """Starts a job that changes a video: one of your own (`video: {id}`), a URL or a file."""
-    job = await gateway.create(await read_derived_wish(request, gateway, key, "/v1/videos/edits"))
-    return job_answer(job, video_object(job, linker(request, gateway)(job)), gateway, created=True)
+    return await started(request, gateway, await read_derived_wish(request, gateway, key, "/v1/videos/edits"))
 
 
 async def extend_video(request: Request, key: CurrentKey, gateway: GatewayDep) -> Response:
     """Starts a job that continues a video: one of your own (`video: {id}`), a URL or a file."""
-    job = await gateway.create(await read_derived_wish(request, gateway, key, "/v1/videos/extensions"))
-    return job_answer(job, video_object(job, linker(request, gateway)(job)), gateway, created=True)
+    return await started(request, gateway, await read_derived_wish(request, gateway, key, "/v1/videos/extensions"))
 
 
 async def remix_video(job_id: str, request: Request, key: CurrentKey, gateway: GatewayDep) -> Response:
     """Starts a job that makes a finished video of yours again, with another prompt."""
-    job = await gateway.create(await read_derived_wish(request, gateway, key, "/v1/videos/remix", job_id))
-    return job_answer(job, video_object(job, linker(request, gateway)(job)), gateway, created=True)
+    return await started(request, gateway, await read_derived_wish(request, gateway, key, "/v1/videos/remix", job_id))
 
 
 async def list_videos(

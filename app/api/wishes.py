@@ -1,54 +1,69 @@
 """From an HTTP request to what the engine takes: a wish."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from typing import ParamSpec, TypeVar
 
 from starlette.requests import Request
 
 from app.api.body import ClientBody, read_body
-from app.api.deps import own_job
+from app.api.deps import own_job, shown_id
+from app.api.replays import KEY_HEADER
 from app.domain.channels import Key
 from app.domain.errors import InvalidRequest
 from app.domain.jobs import Job, JobStatus
 from app.domain.json import Json
 from app.domain.normalise import normalise
 from app.domain.normalise.values import given
-from app.domain.requests import Notice
+from app.domain.replays import ReplayName, fingerprint, key_name, task_name
 from app.domain.requests import Request as Wanted
+from app.domain.requests import VideoRequest
 from app.engine.gateway import Gateway, Wish
 
 STRICT_HEADER = "x-filmgate-strict"
 _IN_A_THREAD = 256 * 1024  # bytes from which reading a body (base64, above all) would hold up other requests
+_LONGEST_KEY = 255  # characters
 _UNSAID = "-"  # stands for the model while it is not known yet
+
+Given = ParamSpec("Given")
+Found = TypeVar("Found")
 
 
 async def read_wish(request: Request, gateway: Gateway, key: Key, route: str) -> Wish:
     """What this client wants; raises InvalidRequest and its kin."""
     body = await read_body(request, gateway.settings.max_body)
-    wanted, notices = await _normalised(route, body)
-    return Wish(key, wanted, notices, body.uploads, strict=_strict(request))
+    wanted, notices = await _in_time(body, normalise, route, body.fields)
+    return await _recognisable(request, body, route, Wish(key, wanted, notices, body.uploads))
 
 
 async def read_derived_wish(request: Request, gateway: Gateway, key: Key, route: str, source_id: str | None = None) -> Wish:
-    """A wish that works on a video which may be a job of the key's own; the model is then that job's unless named.
+    """A wish that works on a video which may be a job of the key's own; `source_id` is the job that the path names.
 
-    `source_id` is the job that the path names. Raises NotFound for a job that is not the key's, InvalidRequest
-    (`video_not_ready`) for one without a result; the engine does so for ids in the body.
+    The source is not looked up yet (`with_source` does so): a repeated request is answered although its source may be gone.
     """
     body = await read_body(request, gateway.settings.max_body)
     fields: dict[str, Json] = dict(body.fields)
-    source = None if source_id is None else await _finished(gateway, key, source_id)
-    if source is not None:
-        fields["video"] = {"id": source.id}
-    named = given(fields.get("model")) or given(fields.get("model_name"))
-    if not named:
+    if source_id is not None:
+        fields["video"] = {"id": shown_id(source_id)}
+    if not given(fields.get("model")) and not given(fields.get("model_name")):
         fields["model"] = _UNSAID
-    wanted, notices = await _normalised(route, replace(body, fields=fields))
-    if not named:
-        source = source or await _named_source(gateway, key, wanted)
-        wanted = replace(wanted, model=source.model)
-    return Wish(key, wanted, notices, body.uploads, strict=_strict(request), remixed_from=source_id)
+    wanted, notices = await _in_time(body, normalise, route, fields)
+    wish = Wish(key, wanted, notices, body.uploads, remixed_from=source_id)
+    return await _recognisable(request, body, f"{route} {source_id}" if source_id else route, wish)
+
+
+async def with_source(gateway: Gateway, wish: Wish) -> Wish:
+    """The wish with the model of the job that it works on, unless it names one.
+
+    Raises NotFound for a job that is not the key's, InvalidRequest (`video_not_ready`) for one without a result; the engine
+    does so for ids in the body.
+    """
+    source = None if wish.remixed_from is None else await _finished(gateway, wish.key, wish.remixed_from)
+    if wish.request.model != _UNSAID:
+        return wish
+    source = source or await _named_source(gateway, wish.key, wish.request)
+    return replace(wish, request=replace(wish.request, model=source.model))
 
 
 async def _finished(gateway: Gateway, key: Key, job_id: str) -> Job:
@@ -66,10 +81,37 @@ async def _named_source(gateway: Gateway, key: Key, wanted: Wanted) -> Job:
     raise InvalidRequest("`model` is missing.", code="missing_required_parameter", param="model")
 
 
-async def _normalised(route: str, body: ClientBody) -> tuple[Wanted, tuple[Notice, ...]]:
+async def _recognisable(request: Request, body: ClientBody, endpoint: str, wish: Wish) -> Wish:
+    """The wish with how strict to be with it, and with what it takes to know it again."""
+    return replace(
+        wish,
+        strict=_strict(request),
+        patient=isinstance(wish.request, VideoRequest),
+        fingerprint=await _in_time(body, fingerprint, endpoint, body.fields, body.uploads),
+        names=tuple(_names(request, wish.request)),
+    )
+
+
+def _names(request: Request, wanted: Wanted) -> Iterator[ReplayName]:
+    """What the client calls its request, if anything."""
+    written = request.headers.getlist(KEY_HEADER)
+    if written:
+        if len(set(written)) > 1 or not 0 < len(written[0]) <= _LONGEST_KEY or not written[0].isprintable():
+            message = f"`{KEY_HEADER}` must be one value of 1 to {_LONGEST_KEY} printable characters."
+            raise InvalidRequest(message, param=KEY_HEADER)
+        yield key_name(written[0])
+    if wanted.client_task_id is not None:
+        if "\0" in wanted.client_task_id:  # not every database takes it
+            name = wanted.client_name("client_task_id")
+            raise InvalidRequest(f"`{name}` must not hold a NUL character.", param=name)
+        yield task_name(wanted.client_task_id)
+
+
+async def _in_time(body: ClientBody, function: Callable[Given, Found], *given: Given.args, **named: Given.kwargs) -> Found:
+    """What the function makes of the body, without holding up other requests."""
     if body.size < _IN_A_THREAD:
-        return normalise(route, body.fields)
-    return await asyncio.to_thread(normalise, route, body.fields)
+        return function(*given, **named)
+    return await asyncio.to_thread(function, *given, **named)
 
 
 def _strict(request: Request) -> bool:

@@ -30,6 +30,7 @@ from app.engine.poll import Poller
 from app.engine.queue import Queue
 from app.engine.rates import Rates
 from app.engine.records import Recorder
+from app.engine.replays import Replays
 from app.engine.results import Results
 from app.engine.running import Running
 from app.engine.submission import Order
@@ -72,6 +73,7 @@ class Gateway:
     late: Late
     housekeeping: Housekeeping
     rates: Rates
+    replays: Replays
     running: Running
     recorder: Recorder
     submitter: Submitter
@@ -155,10 +157,9 @@ class Gateway:
         async with self.database.write() as connection:
             if not await job_store.delete_one(connection, job_id, key_id):
                 raise NotFound(f"No task with the id {job_id!r} exists.", code="task_not_exist", param="id")
-            await replay_store.forget_job(connection, job_id)
-        for output in job.outputs:
-            if output.asset is not None:
-                await self.assets.delete(output.asset)
+            files = await replay_store.forget_job(connection, job_id)
+        for name in (*files, *(output.asset for output in job.outputs if output.asset is not None)):
+            await self.assets.delete(name)
 
     async def cancel(self, job: Job) -> Job:
         """Cancels an unfinished job at its vendor and ends it; InvalidRequest when it has ended or cannot be cancelled."""

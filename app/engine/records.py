@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 
 class AlreadyMade(Exception):  # not an error: the client asks twice for the same thing
-    """The key already has a job with this `client_task_id`; nothing was stored and nothing may be sent."""
+    """The key already has a job of this name (see `domain.replays`); nothing was stored and nothing may be sent."""
 
     def __init__(self, job: Job) -> None:
         super().__init__(job.asked.client_task_id)

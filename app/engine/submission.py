@@ -110,6 +110,7 @@ class Submission:
             if self._stored:
                 stage = Stage.HELD if self._job.stage is Stage.HELD else None
                 await self._desk.recorder.take(fail(self._job, Failure(error.code, error.message), self._desk.now()), stage=stage)
+                error.job_id = self._job.parent_id or self._job.id
             raise
         except Exception:
             if self._attempt is not None:

@@ -19,6 +19,7 @@ from app.api.deps import CurrentKey, GatewayDep, base_url
 from app.cli.serve import configured
 from app.domain.channels import Key
 from app.engine.rates import Rates, rates_of
+from app.engine.turns import Refusals
 from app.settings import Settings
 from app.store.database import Database
 from tests.api.conftest import STRANGER, VIDEO, error_of, site_on
@@ -56,12 +57,20 @@ class Keys:
 
 
 @dataclass
+class Memory:
+    """What is remembered of requests: those that were refused."""
+
+    refusals: Refusals = field(default_factory=Refusals)
+
+
+@dataclass
 class Gate:
     """As much of a gateway as asking for a key needs."""
 
     rates: Rates
     configuration: Keys
     settings: Settings = field(default_factory=lambda: Settings(_env_file=None))
+    replays: Memory = field(default_factory=Memory)
 
     def now(self) -> datetime:
         return START
@@ -233,3 +242,10 @@ async def test_the_public_address_wins_over_what_a_proxy_says(gate: Gate) -> Non
     trust(gate, 1, public_url="https://films.example.com")
     async with client_at(gate, **{"x-forwarded-proto": "http"}) as client:
         assert (await client.get("/v1/models")).json()["base"] == "https://films.example.com"
+
+
+async def test_what_follows_a_refused_request_is_no_retry_of_an_earlier_one(gate: Gate) -> None:
+    limit(gate, rpm=1)
+    async with client_at(gate) as client:
+        assert [(await client.post("/v1/videos")).status_code for _ in range(2)] == [200, 429]
+    assert [gate.replays.refusals.take(KEY.id, "any", START) for _ in range(2)] == [True, False]

@@ -73,8 +73,10 @@ async def test_strict_turns_a_warning_into_a_refusal(site: Site) -> None:
 
 async def test_the_same_external_task_id_gives_the_same_job(site: Site) -> None:
     first = await site.created(external_task_id="mine")
-    second = await site.created(external_task_id="mine", prompt="another")
+    second = await site.created(external_task_id="mine")
+    other = await site.client.post("/v1/videos", json={"model": "sora-2", "prompt": "another", "external_task_id": "mine"})
     assert second["id"] == first["id"]
+    assert (other.status_code, other.json()["error"]["code"]) == (400, "idempotency_key_reused")
     assert site.vendor.creates() == 1
 
 

@@ -87,6 +87,6 @@ def test_ledger_is_right_whatever_happens(kind: str) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=10, stateful_step_count=30, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+            max_examples=8, stateful_step_count=30, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
         ),
     )
