@@ -12,6 +12,7 @@ from app.domain.jobs import Job
 from app.domain.json import Json
 from app.domain.money import Quote, quote
 from app.domain.requests import Notice, Request
+from app.engine.admission import Entry, affordable
 from app.engine.calls import overridden, shown
 from app.engine.gateway import Gateway, Wish
 from app.engine.media import prepare
@@ -40,6 +41,9 @@ async def explain(gateway: Gateway, wish: Wish, channel: str | None = None) -> E
     wish = await gateway.located(wish)
     plan = gateway.plan(wish)
     choice, call = await _first_able(gateway, wish, plan.choices if channel is None else (_choice(plan, channel),))
+    price = quote(choice.request, choice.terms)
+    async with gateway.database.read() as connection:
+        await affordable(connection, Entry(wish.key, choice.channel, [price.micros]), gateway.now())
     adapter = adapters()[choice.channel.adapter]
     credential = gateway.submitter.desk.credentials.next(choice.channel)
     gateway.health.untried(choice.channel, credential.id)  # nothing is sent with it
@@ -49,9 +53,7 @@ async def explain(gateway: Gateway, wish: Wish, channel: str | None = None) -> E
     signed = adapter.sign(authorised, choice.channel.base_url, credential, gateway.now())
     # what was signed are bytes; people read JSON
     picture = shown(replace(signed, json=authorised.json, raw=authorised.raw), choice.channel.base_url)
-    return Explanation(
-        wish.request, choice.request, choice.notices, plan.route, _plain(picture, credential), quote(choice.request, choice.terms)
-    )
+    return Explanation(wish.request, choice.request, choice.notices, plan.route, _plain(picture, credential), price)
 
 
 async def _first_able(gateway: Gateway, wish: Wish, choices: Sequence[Planned]) -> tuple[Planned, Call]:

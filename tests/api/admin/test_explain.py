@@ -83,6 +83,16 @@ async def test_a_key_that_may_not_use_the_model_gets_the_403_of_its_client(site:
     assert (answer.status_code, error_of(answer)["code"]) == (403, "model_not_allowed")
 
 
+async def test_an_empty_budget_gets_the_403_of_its_client(site: Site, admin: httpx.AsyncClient) -> None:
+    prices = {VIDEO["model"]: {"unit": "job", "usd": "0.25"}}
+    assert (await admin.patch(f"/admin/channels/{CHANNEL.id}", json={"prices": prices})).status_code == 200
+    assert (await admin.patch(f"/admin/keys/{KEY.id}", json={"budget_usd": "0.249999"})).status_code == 200
+    answer = await admin.post("/admin/explain", json={"path": "/v1/videos", "json": VIDEO, "key_id": KEY.id})
+    assert (answer.status_code, error_of(answer)["code"]) == (403, "insufficient_quota")
+    asked = await site.client.post("/v1/videos", json=VIDEO)
+    assert (asked.status_code, error_of(asked)["message"]) == (403, error_of(answer)["message"])
+
+
 async def test_a_group_without_channels_gets_the_404_of_its_client(admin: httpx.AsyncClient) -> None:
     answer = await admin.post(
         "/admin/explain", json={"path": "/v1/videos", "json": {**VIDEO, "model": "sandbox-video"}, "group": "nobody"}
