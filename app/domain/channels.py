@@ -52,6 +52,7 @@ class Channel:
     priority: int = 0
     weight: int = 1
     max_concurrency: int | None = None  # open jobs at its vendor; None is no limit
+    keep_results: bool | None = None  # copy its results to our storage; False is stronger than a key's wish
     price_ratio: Decimal = Decimal(1)
     prices: Mapping[str, Json] = field(default_factory=dict)
     set_fields: Mapping[str, Json] = field(default_factory=dict)
@@ -86,6 +87,8 @@ class Key:
     budget_period: BudgetPeriod = "total"
     allow_unpriced: bool = False  # a key with a budget may use models without a price
     store_prompts: bool = True
+    keep_results: bool | None = None  # copy its jobs' results to our storage; None: as the setting says
+    callback_url: str | None = None  # told when a job ends that names no address of its own
     enabled: bool = True
     created_at: datetime | None = None
 

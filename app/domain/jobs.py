@@ -145,6 +145,10 @@ class Job:
     private: bool = False  # its prompt and media are not written down
     fingerprint: str | None = None  # of the client's request, to know it again
     inputs: tuple[str, ...] = ()  # files of ours from which a held job can be sent, by any process
+    callback_url: str | None = None  # whom to tell when it has ended
+    base_url: str | None = None  # by which its client knows us, where no public address is set
+    copy_due: datetime | None = None  # when its results are to be copied to our storage next
+    copy_tries: int = 0
     number: int = 0  # the row's number; some clients want an integer id
     created_at: datetime
     updated_at: datetime

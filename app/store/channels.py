@@ -13,7 +13,7 @@ from app.store.tables import channels, credentials, jobs, open_jobs
 
 _PLAIN = (
     *("id", "name", "adapter", "base_url", "models", "priority", "weight", "price_ratio", "prices", "set_fields", "settings"),
-    *("enabled", "deleted", "created_at", "max_concurrency"),
+    *("enabled", "deleted", "created_at", "max_concurrency", "keep_results"),
 )
 _UPDATE = update(channels).where(channels.c.id == bindparam("which"))
 _MARK_DELETED = update(channels).where(channels.c.id == bindparam("which"), not_(channels.c.deleted)).values(deleted=True)

@@ -12,6 +12,7 @@ from app.store.tables import keys
 _PLAIN = (
     *("id", "name", "hash", "hint", "expires_at", "strict", "enabled", "created_at"),
     *("rpm", "max_concurrency", "budget", "budget_period", "allow_unpriced", "store_prompts"),
+    *("keep_results", "callback_url"),
 )
 _INSERT = insert(keys)
 _ALL = select(keys).order_by(keys.c.number)

@@ -16,11 +16,11 @@ from app.domain.requests import Notice
 Part = TypeVar("Part", Output, Failure, Usage, Notice)
 
 # Columns that are fields of the same name.
-_FIXED = ("id", "parent_id", "key_id", "model", "remixed_from", "created_at", "private", "fingerprint")
+_FIXED = ("id", "parent_id", "key_id", "model", "remixed_from", "created_at", "private", "fingerprint", "callback_url", "base_url")
 _MOVING = (
     *("progress", "adapter", "channel_id", "credential_id", "upstream_model", "upstream_id"),
     *("updated_at", "deadline_at", "accepted_at", "started_at", "completed_at", "expires_at"),
-    *("reserved", "cost", "late_due", "late_at"),
+    *("reserved", "cost", "late_due", "late_at", "copy_due", "copy_tries"),
 )
 _READ = (*_FIXED, *_MOVING, "number")
 _MADE = ("seconds", "resolution", "aspect_ratio", "seed", "fps")

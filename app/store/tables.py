@@ -50,6 +50,11 @@ keys = Table(
     Column("budget_period", Text, nullable=False, server_default="total"),
     Column("allow_unpriced", Boolean, nullable=False, server_default=false()),
     Column("store_prompts", Boolean, nullable=False, server_default=true()),
+    Column("callback_url", Text),
+    Column("keep_results", Boolean),
+    Column("webhook_secret", Text),  # sealed, as is the one before it
+    Column("webhook_secret_before", Text),
+    Column("webhook_secret_until", Moment),  # when the one before it ceases to sign along
     sqlite_autoincrement=True,
 )
 
@@ -74,6 +79,7 @@ channels = Table(
     Column("deleted", Boolean, nullable=False),
     Column("created_at", Moment),
     Column("max_concurrency", Integer),
+    Column("keep_results", Boolean),
     sqlite_autoincrement=True,
 )
 
@@ -141,6 +147,10 @@ jobs = Table(
     Column("inputs", JsonText),
     Column("late_due", Moment),
     Column("late_at", Moment),
+    Column("callback_url", Text),
+    Column("base_url", Text),  # by which the client knows us, for links in what we tell it later
+    Column("copy_due", Moment),  # when its results are to be copied next
+    Column("copy_tries", Integer, nullable=False, server_default="0"),
     sqlite_autoincrement=True,
 )
 
@@ -159,6 +169,9 @@ Index("ix_jobs_parts", jobs.c.parent_id, sqlite_where=_is_part, postgresql_where
 
 _is_late = jobs.c.late_due.is_not(None)
 Index("ix_jobs_late", jobs.c.late_due, sqlite_where=_is_late, postgresql_where=_is_late)
+
+_is_copied = jobs.c.copy_due.is_not(None)
+Index("ix_jobs_copy", jobs.c.copy_due, sqlite_where=_is_copied, postgresql_where=_is_copied)
 
 _is_recognisable = jobs.c.fingerprint.is_not(None)
 Index(
@@ -257,6 +270,47 @@ replays = Table(
 )
 Index("ix_replays_expires_at", replays.c.expires_at)
 Index("ix_replays_job_id", replays.c.job_id)
+
+variants = Table(
+    "variants",
+    metadata,
+    Column("job_id", Text, ForeignKey(jobs.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("output", Integer, primary_key=True, autoincrement=False),
+    Column("variant", Text, primary_key=True),
+    Column("asset", Text, nullable=False),
+    Column("mime", Text, nullable=False),
+)
+
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("number", Number, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),  # of the event: the same on every try and replay
+    Column("key_id", Text, nullable=False),
+    Column("job_id", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("due", Moment),  # NULL: delivered, or given up
+    Column("ended_at", Moment),
+    sqlite_autoincrement=True,
+)
+_is_pending = webhooks.c.due.is_not(None)
+Index("ix_webhooks_due", webhooks.c.due, sqlite_where=_is_pending, postgresql_where=_is_pending)
+Index("ix_webhooks_job", webhooks.c.job_id)
+
+webhook_tries = Table(
+    "webhook_tries",
+    metadata,
+    Column("webhook_id", Text, ForeignKey(webhooks.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("at", Moment, nullable=False),
+    Column("milliseconds", Integer, nullable=False),
+    Column("status", Integer),
+    Column("detail", ForeignText),
+)
 
 cooldowns = Table(
     "cooldowns",

@@ -95,6 +95,10 @@ def full_job() -> Job:
         expires_at=NOW + 6 * SECOND,
         late_due=NOW + 7 * SECOND,
         late_at=NOW + 8 * SECOND,
+        callback_url="https://app.example.com/hook",
+        base_url="https://gate.example.com",
+        copy_due=NOW + 9 * SECOND,
+        copy_tries=3,
     )
 
 
@@ -130,6 +134,8 @@ def key(number: int = 1) -> Key:
         budget_period="month",
         allow_unpriced=True,
         store_prompts=False,
+        keep_results=True,
+        callback_url="https://app.example.com/hook",
         enabled=False,
         created_at=NOW,
     )
@@ -148,6 +154,7 @@ def channel(number: int = 1, *credentials: Credential) -> Channel:
         priority=3,
         weight=5,
         max_concurrency=4,
+        keep_results=False,
         price_ratio=Decimal("1.10"),
         prices={"film-1": {"unit": "second", "usd": "0.05"}},
         set_fields={"safety": {"level": 1}},
