@@ -65,10 +65,7 @@ def test_a_good_campaign_has_no_findings() -> None:
         ({"told": [told(1), told(2)]}, "lost"),
         ({"told": [*GOOD.told, told(3, limited=True)], "jobs": [*GOOD.jobs, failed(3, "interrupted")]}, "lost"),
         ({"made": [*GOOD.made, made(3, mark="mark 1")]}, "doubled"),
-        (
-            {"jobs": [*GOOD.jobs, failed(4, "interrupted"), replace(failed(5, "interrupted"), asked=video(prompt="mark 4"))]},
-            "doubled",
-        ),
+        ({"jobs": [*GOOD.jobs, replace(failed(5, UNKNOWN), asked=video(prompt="mark 1"))]}, "doubled"),
         ({"jobs": [*GOOD.jobs, row(3, status=JobStatus.QUEUED, upstream_id=None, cost=None)]}, "stuck"),
         ({"told": [told(1), told(2, status=429, job_id=None, code="rate_limit_exceeded")]}, "misled"),
         ({"told": [*GOOD.told, told(3, status=500, job_id=None, code="internal_error")]}, "misled"),
@@ -83,6 +80,12 @@ def test_each_violation_is_found_as_what_it_is(change: dict[str, Any], kind: str
 @pytest.mark.parametrize("upstream_id", ["video_2", "video_9", None])
 def test_a_result_that_is_not_the_jobs_own_is_found(upstream_id: str | None) -> None:
     assert kinds(replace(GOOD, jobs=[row(1, upstream_id=upstream_id), failed(2, UNKNOWN)])) == {"invented"}
+
+
+def test_a_create_that_reached_no_vendor_may_be_made_anew_under_its_name() -> None:
+    first = replace(failed(5, "rate_limit_exceeded"), asked=video(prompt="mark 1"))
+    assert kinds(replace(GOOD, jobs=[first, *GOOD.jobs])) == set()
+    assert kinds(replace(GOOD, jobs=[*GOOD.jobs, first])) == set()
 
 
 def test_a_repeated_create_may_be_shown_a_job_whose_outcome_was_open_then() -> None:

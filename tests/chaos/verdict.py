@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from app.domain.jobs import Job, JobStatus
+from app.domain.replays import started_nothing
 from tests.chaos.clients import Told
 from tests.chaos.evidence import Books, Evidence
 from tests.chaos.vendor import Made
@@ -62,9 +63,10 @@ def _accepted(told: Told) -> bool:
 
 def _lost_creates(evidence: Evidence) -> Iterator[str]:
     """What the vendor accepted is known to a job that ended as the vendor says, or says that it does not know."""
-    jobs = {str(job.asked.prompt): job for job in evidence.jobs}
+    jobs = _of_marks(evidence.jobs)
     for one in evidence.made:
-        job = jobs.get(one.mark)
+        mine = jobs.get(one.mark, [])
+        job = next((job for job in mine if job.upstream_id == one.id), mine[-1] if mine else None)
         if job is None:
             yield f"{one.mark}: the vendor accepted it ({one.id}), and no stored job knows of it"
         elif job.status.final and outcome(job) not in (_end_of(one), UNKNOWN):
@@ -75,9 +77,9 @@ def _doubled(evidence: Evidence) -> Iterator[str]:
     for mark, count in Counter(one.mark for one in evidence.made).items():
         if count > 1:
             yield f"{mark}: the vendor accepted it {count} times"
-    for mark, count in Counter(str(job.asked.prompt) for job in evidence.jobs).items():
-        if count > 1:
-            yield f"{mark}: it is stored as {count} jobs"
+    for mark, mine in _of_marks(evidence.jobs).items():
+        if len(mine) > 1:
+            yield f"{mark}: it is stored as {len(mine)} jobs"
 
 
 def _invented(evidence: Evidence) -> Iterator[str]:
@@ -128,6 +130,14 @@ def _wrong_accounts(books: Books) -> Iterator[str]:
             yield f"key {key_id}: {held} micro-dollars are still reserved"
         if spent != -written:
             yield f"key {key_id}: {spent} micro-dollars are spent, and the ledger says {-written}"
+
+
+def _of_marks(jobs: Sequence[Job]) -> Mapping[str, Sequence[Job]]:
+    """The jobs of each client's create. One that certainly reached no vendor frees its name, and the next try is a job anew."""
+    found = defaultdict(list)
+    for job in jobs:
+        found[str(job.asked.prompt)].append(job)
+    return {mark: [job for job in mine if not started_nothing(job)] or mine[-1:] for mark, mine in found.items()}
 
 
 def _by_mark(made: Sequence[Made]) -> Mapping[str, Made]:
