@@ -300,6 +300,8 @@ webhooks = Table(
 _is_pending = webhooks.c.due.is_not(None)
 Index("ix_webhooks_due", webhooks.c.due, sqlite_where=_is_pending, postgresql_where=_is_pending)
 Index("ix_webhooks_job", webhooks.c.job_id)
+_has_ended = webhooks.c.ended_at.is_not(None)
+Index("ix_webhooks_ended", webhooks.c.ended_at, sqlite_where=_has_ended, postgresql_where=_has_ended)
 
 webhook_tries = Table(
     "webhook_tries",
