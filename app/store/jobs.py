@@ -89,7 +89,7 @@ async def park(connection: AsyncConnection, job: Job, *, owner: str) -> bool:
 async def deliver_late(connection: AsyncConnection, job: Job) -> bool:
     """Writes the results of a job that its deadline ended; False when somebody did so, or it no longer waits for them."""
     row = changed_row(job)
-    names = ("outputs", "usage", "made", "facts", "expires_at", "updated_at", "late_at", "late_due")
+    names = ("outputs", "usage", "made", "facts", "expires_at", "updated_at", "late_at", "late_due", "copy_due")
     return (await connection.execute(_LATE, {name: row[name] for name in names} | {"which": job.id})).rowcount == 1
 
 

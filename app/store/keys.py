@@ -1,4 +1,7 @@
-"""What clients show to us. Only a hash is stored: who reads the database cannot use a key."""
+"""What clients show to us. Only a hash is stored: who reads the database cannot use a key.
+
+The secrets that sign a key's webhooks are needed in the clear, so they are sealed; no `Key` holds them.
+"""
 
 import hashlib
 
@@ -6,7 +9,9 @@ from sqlalchemy import RowMapping, Select, bindparam, delete, insert, select, up
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.channels import Key
+from app.domain.webhooks import WebhookSecrets
 from app.store.revision import bump
+from app.store.secrets import Vault, WrongSecret
 from app.store.tables import keys
 
 _PLAIN = (
@@ -20,6 +25,9 @@ _UPDATE = update(keys).where(keys.c.id == bindparam("which"))
 _DELETE = delete(keys).where(keys.c.id == bindparam("which"))
 _BY_ID = select(keys).where(keys.c.id == bindparam("which"))
 _BY_HASH = select(keys).where(keys.c.hash == bindparam("shown"))
+_SECRETS = select(keys.c.webhook_secret, keys.c.webhook_secret_before, keys.c.webhook_secret_until).where(
+    keys.c.id == bindparam("which")
+)
 
 
 def hash_key(text: str) -> str:
@@ -69,6 +77,36 @@ async def delete_one(connection: AsyncConnection, key_id: str) -> bool:
     changed = await connection.execute(_DELETE, {"which": key_id})
     await bump(connection)
     return changed.rowcount == 1
+
+
+async def webhook_secrets(connection: AsyncConnection, vault: Vault, key_id: str) -> WebhookSecrets | None:
+    """What the key's webhooks are signed with; None when it has no secret, or there is no such key. Raises WrongSecret."""
+    row = (await connection.execute(_SECRETS, {"which": key_id})).first()
+    if row is None or not row.webhook_secret:
+        return None
+    before = _opened(vault, row.webhook_secret_before) if row.webhook_secret_before else None
+    return WebhookSecrets(_opened(vault, row.webhook_secret), before, row.webhook_secret_until)
+
+
+async def put_webhook_secrets(connection: AsyncConnection, vault: Vault, key_id: str, secrets: WebhookSecrets) -> bool:
+    """Replaces what the key's webhooks are signed with; False when there is no such key."""
+    row = {
+        "webhook_secret": _sealed(vault, secrets.current),
+        "webhook_secret_before": None if secrets.before is None else _sealed(vault, secrets.before),
+        "webhook_secret_until": secrets.until,
+    }
+    return (await connection.execute(_UPDATE, {"which": key_id, **row})).rowcount == 1
+
+
+def _sealed(vault: Vault, secret: str) -> str:
+    return vault.seal({"secret": secret})
+
+
+def _opened(vault: Vault, sealed: str) -> str:
+    secret = vault.open(sealed).get("secret")
+    if not isinstance(secret, str) or not secret:
+        raise WrongSecret
+    return secret
 
 
 def _row(key: Key) -> dict[str, object]:

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.store.tables import final_jobs, jobs, replays
 from app.store.types import Moment
+from app.store.variants import assets_of
 
 _BEFORE = bindparam("before", type_=Moment)
 _IDS = bindparam("ids", type_=Text, expanding=True)
@@ -54,8 +55,9 @@ async def purge(connection: AsyncConnection, *, before: datetime, limit: int) ->
         return Purged(0)
     parts = (await connection.execute(_PARTS, {"ids": ids})).mappings().all()
     answers = (await connection.execute(_FORGET_NAMES, {"ids": ids})).scalars().all()
+    made = await assets_of(connection, *ids)
     await connection.execute(_DELETE, {"ids": ids})
-    return Purged(len(ids), tuple(dict.fromkeys([*_files((*due, *parts)), *filter(None, answers)])))
+    return Purged(len(ids), tuple(dict.fromkeys([*_files((*due, *parts)), *filter(None, answers), *made])))
 
 
 async def has_expired_names(connection: AsyncConnection, now: datetime) -> bool:
