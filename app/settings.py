@@ -21,7 +21,16 @@ class Settings(BaseSettings):
         default=None, description="Encrypts credentials and signs links; several, separated by commas, newest first"
     )
     public_url: str = Field(default="", description="What clients see, e.g. https://gate.example.com; used in links")
-    storage_url: str = Field(default="", description="Where results are kept: `file:///…`; the data folder if unset")
+    storage_url: str = Field(
+        default="", description="Where results are kept: `file:///…` or `s3://bucket/prefix`; the data folder if unset"
+    )
+    keep_results: bool = Field(
+        default=True,
+        description="Whether results are copied to the storage before their vendor's links die; channels and keys differ",
+    )
+    presigned_links: bool = Field(
+        default=False, description="Whether links lead to the bucket itself, signed, where a copy is there"
+    )
     redis_url: str = Field(
         default="", repr=False, description="`redis://…`: request rates are shared through it by several machines"
     )

@@ -14,6 +14,7 @@ from app.cli.local import channels_of, database_problem, local_gateway
 from app.domain.errors import GatewayError
 from app.engine.probe import probe
 from app.engine.secret import FILE, secrets_of
+from app.engine.storage import assets_of, tried
 from app.engine.urls import split
 from app.settings import Settings
 
@@ -32,7 +33,7 @@ class Finding:
 
 
 def doctor_command(as_json: AsJson = False) -> None:
-    """Look at the database, the folders, the clock, the settings and every channel; exit code 1 when something is wrong."""
+    """Look at the database, folders, storage, clock, settings and every channel; exit code 1 when something is wrong."""
     findings = run(_examined())
     if as_json:
         print_json([{"about": one.about, "ok": one.ok, "detail": one.detail} for one in findings])
@@ -51,6 +52,7 @@ async def _examined() -> list[Finding]:
         secret(settings),
         public_url(settings.public_url),
         await database(settings),
+        await storage(settings),
     ]
     if all(one.ok for one in findings if one.about in ("data folder", "database", "secret key")):
         findings += await channels(settings)
@@ -111,6 +113,16 @@ async def database(settings: Settings) -> Finding:
     return Finding("database", problem is None, problem or "reachable and up to date")
 
 
+async def storage(settings: Settings) -> Finding:
+    """Whether results can be kept: writes, reads and removes a small file."""
+    place = settings.storage_url or "the data folder"
+    try:
+        await tried(assets_of(settings))
+    except (OSError, ValueError) as error:
+        return Finding("storage", False, f"{place}: {error}; look at FILMGATE_STORAGE_URL")
+    return Finding("storage", True, f"{place} can be written and read")
+
+
 async def channels(settings: Settings) -> list[Finding]:
     """Each enabled channel's own test."""
     try:
@@ -120,6 +132,8 @@ async def channels(settings: Settings) -> list[Finding]:
             verdicts = await asyncio.gather(*(probe(vendors, channel) for channel in chosen))
     except GatewayError as error:
         return [Finding("channels", False, error.message)]
+    except ValueError as error:  # a setting with which no gateway starts
+        return [Finding("channels", False, str(error))]
     return [
         Finding(f"channel {channel.name}", verdict.ok, f"{verdict.detail} ({verdict.latency_ms} ms)")
         for channel, verdict in zip(chosen, verdicts, strict=True)

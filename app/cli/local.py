@@ -57,4 +57,4 @@ def channels_of(gateway: Gateway) -> ChannelDesk:
 
 def keys_of(gateway: Gateway) -> KeyDesk:
     """The desk at which keys are changed."""
-    return KeyDesk(gateway.database, gateway.now)
+    return KeyDesk(gateway.database, gateway.vault, gateway.now)

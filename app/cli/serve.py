@@ -16,6 +16,7 @@ from app.cli.console import fail, run
 from app.cli.welcome import welcome
 from app.engine.first_run import FirstRun, first_run
 from app.engine.secret import secrets_of
+from app.engine.storage import assets_of
 from app.settings import Settings
 from app.store.database import Database
 from app.store.migrate import migrate
@@ -41,6 +42,7 @@ def serve_command(
 async def prepared() -> tuple[Settings, FirstRun]:
     """The settings, with a database that fits this program and has what a first start makes."""
     settings = Settings()
+    assets_of(settings)  # before anything is made: a storage that cannot be used ends here
     vault = Vault(secrets_of(settings))
     await migrate(settings.database)
     database = Database.open(settings.database)

@@ -4,10 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Literal, TypeAlias
 
 from app.domain.json import Json
 from app.domain.prices import Terms
 from app.domain.requests import Notice, Operation, Request
+
+Variant: TypeAlias = Literal["thumbnail", "spritesheet", "last_frame", "preview"]  # other ways to see a film
 
 
 class JobStatus(StrEnum):
@@ -36,7 +39,7 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One result file: a vendor's link or inline bytes; `asset` is set once a copy of ours exists.
+    """One result file: a vendor's link or inline bytes; `asset`, `size` and `sha256` are set once a copy of ours exists.
 
     `url` may be any URL that the adapter's `build_download` knows how to fetch.
     """
@@ -45,6 +48,9 @@ class Output:
     data: bytes | None = field(default=None, repr=False)
     mime: str | None = None
     asset: str | None = None  # our own copy, as the asset store names it
+    size: int | None = None  # bytes of that copy
+    sha256: str | None = None  # of its bytes, in hex
+    format: str | None = None  # the format that the client asked for, once the picture is known to be in it
     part: str | None = None  # the part of a split job that made it
     width: int | None = None
     height: int | None = None

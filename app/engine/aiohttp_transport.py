@@ -73,8 +73,11 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         return self._session
 
 
+_PIECE = 64 * 1024  # bytes
+
+
 class _Body(httpx.AsyncByteStream):
-    """The body as the socket yields it; cutting it into other pieces costs half the throughput."""
+    """The body in pieces as the socket yields them, bounded: three of them are in memory for each client that reads slowly."""
 
     def __init__(self, answer: aiohttp.ClientResponse, request: httpx.Request) -> None:
         self._answer = answer
@@ -85,7 +88,7 @@ class _Body(httpx.AsyncByteStream):
 
     async def __anext__(self) -> bytes:
         try:
-            chunk = await self._answer.content.readany()
+            chunk = await self._answer.content.read(_PIECE)
         except _FAILURES as error:
             raise _mapped(error, self._request) from error
         if not chunk:

@@ -8,13 +8,15 @@ import secrets
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Literal, Protocol
 
 from app.domain.errors import NotFound
 from app.engine.sniff import extension_of, mime_of_extension
 
 CHUNK = 256 * 1024  # bytes read at a time
+UNKNOWN_MIME = "application/octet-stream"
 _BATCH = 1024 * 1024  # bytes gathered before a thread writes them
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,120}\.[a-z0-9]{1,5}")
 
@@ -30,7 +32,10 @@ class Asset:
 
 
 class Assets(Protocol):
-    """A place for files. Every method raises NotFound for a name that it does not hold, `delete` excepted."""
+    """A place for files. Every method raises NotFound for a name that it does not hold, `delete` and `presigned` excepted.
+
+    What keeps it from working at all (a full disk, a network that is down, a wrong credential) is an OSError.
+    """
 
     async def put(self, name_hint: str, chunks: AsyncIterator[bytes] | bytes, mime: str) -> Asset:
         """Store a file, whole or not at all; `name_hint` helps an operator to recognise it."""
@@ -44,6 +49,9 @@ class Assets(Protocol):
     async def delete(self, name: str) -> None:
         """Remove it, if it is there."""
 
+    async def presigned(self, name: str, lifetime: timedelta, method: Literal["GET", "HEAD"] = "GET") -> str | None:
+        """A URL at which anyone may read it for so long without us; None where there is no such thing."""
+
 
 class FolderAssets:
     """Files in a folder, written to a temporary name and renamed, so that a name always means a whole file."""
@@ -52,12 +60,12 @@ class FolderAssets:
         self._root = root
 
     async def put(self, name_hint: str, chunks: AsyncIterator[bytes] | bytes, mime: str) -> Asset:
-        name = f"{_slug(name_hint)}-{secrets.token_hex(16)}.{extension_of(mime)}"
+        name = new_name(name_hint, mime)
         final = self.path(name)
         draft = _Draft(final)
         try:
             await asyncio.to_thread(draft.open)
-            async for batch in _batches(chunks):
+            async for batch in batches(chunks, _BATCH):
                 await asyncio.to_thread(draft.write, batch)
             await asyncio.to_thread(draft.finish)
         except BaseException:
@@ -83,17 +91,18 @@ class FolderAssets:
         try:
             found = await asyncio.to_thread(path.stat)
         except FileNotFoundError as error:
-            raise _missing() from error
-        return Asset(name, found.st_size, mime_of_extension(path.suffix[1:]) or "application/octet-stream")
+            raise missing() from error
+        return Asset(name, found.st_size, mime_of_name(name))
 
     async def delete(self, name: str) -> None:
         await asyncio.to_thread(self.path(name).unlink, missing_ok=True)
 
+    async def presigned(self, name: str, lifetime: timedelta, method: Literal["GET", "HEAD"] = "GET") -> str | None:
+        return None
+
     def path(self, name: str) -> Path:
         """Where the file lies; raises NotFound for anything but a name of ours, so that no name leaves the folder."""
-        if _NAME.fullmatch(name) is None:
-            raise _missing()
-        return self._root / hashlib.sha256(name.encode()).hexdigest()[:2] / name
+        return self._root / place_of(name)
 
 
 class _Draft:
@@ -135,24 +144,42 @@ class _Draft:
             self._draft.unlink()
 
 
-async def _batches(chunks: AsyncIterator[bytes] | bytes) -> AsyncIterator[bytes]:
+async def batches(chunks: AsyncIterator[bytes] | bytes, size: int) -> AsyncIterator[bytes]:
+    """The same bytes in pieces of at least `size`, the last one excepted; one piece at least."""
     if isinstance(chunks, bytes):
         yield chunks
         return
     waiting = bytearray()
     async for chunk in chunks:
         waiting += chunk
-        if len(waiting) >= _BATCH:
+        if len(waiting) >= size:
             yield bytes(waiting)
             waiting.clear()
     yield bytes(waiting)
+
+
+def new_name(hint: str, mime: str) -> str:
+    """An opaque name that nobody has yet; it starts as the hint does and ends as files of the media type do."""
+    return f"{_slug(hint)}-{secrets.token_hex(16)}.{extension_of(mime)}"
+
+
+def place_of(name: str) -> str:
+    """The path of a file in its storage, spread over 256 folders; raises NotFound for anything but a name of ours."""
+    if _NAME.fullmatch(name) is None:
+        raise missing()
+    return f"{hashlib.sha256(name.encode()).hexdigest()[:2]}/{name}"
+
+
+def mime_of_name(name: str) -> str:
+    """The media type that a name of ours ends with."""
+    return mime_of_extension(name.rpartition(".")[2]) or UNKNOWN_MIME
 
 
 def _opened(path: Path, start: int) -> BinaryIO:
     try:
         file = path.open("rb")
     except FileNotFoundError as error:
-        raise _missing() from error
+        raise missing() from error
     file.seek(start)
     return file
 
@@ -161,5 +188,6 @@ def _slug(hint: str) -> str:
     return re.sub(r"[^a-z0-9_-]+", "-", hint.lower()).strip("-_")[:40] or "file"
 
 
-def _missing() -> NotFound:
+def missing() -> NotFound:
+    """What to raise for a name that a storage does not hold."""
     return NotFound("There is no such file.")

@@ -1,6 +1,7 @@
 """Finds the bytes of a job's output: our own copy, inline bytes, the vendor's API, or a link of the vendor."""
 
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from urllib.parse import quote, urlencode
@@ -9,7 +10,7 @@ from app.adapters.base import Adapter, Call
 from app.domain.channels import Credential
 from app.domain.errors import NotFound, UpstreamError
 from app.domain.jobs import Job, Output
-from app.engine.assets import Assets
+from app.engine.assets import UNKNOWN_MIME, Assets
 from app.engine.data_uris import decode
 from app.engine.fetch import MOST_REDIRECTS, Fetcher, Unfetchable
 from app.engine.ranges import Span, cut, parse_content_range, unsatisfied_size
@@ -21,7 +22,9 @@ from app.engine.vendors import Vendors
 IDLE_SECONDS = 60.0  # of silence, after which a vendor's stream is given up
 _GONE = frozenset({403, 404, 410})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_ASKED = frozenset({"accept-encoding", "range", "if-range"})
 _TEXTS = ("text/", "application/json", "application/xml", "application/problem+json")
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,8 @@ class Sources:
 class Body:
     """Bytes to send: `start` to `end` (exclusive, None: unknown) of a file of `size` (None: unknown).
 
-    `chunks` None stands for a range that lies outside the file.
+    `chunks` None stands for a range that lies outside the file. `tag` is the vendor's own name for this very file, for an
+    `If-Range`, where it gives one.
     """
 
     chunks: AsyncIterator[bytes] | None
@@ -55,16 +59,33 @@ class Body:
     size: int | None = None
     mime: str | None = None
     partial: bool = False
+    tag: str | None = None
 
 
-async def find(stack: AsyncExitStack, sources: Sources, job: Job, output: Output, way: Way | None, span: Span | None) -> Body:
-    """The output's bytes, whatever has to be held open on the stack; raises NotFound `video_expired` or UpstreamError."""
+async def find(
+    stack: AsyncExitStack,
+    sources: Sources,
+    job: Job,
+    output: Output,
+    way: Way | None,
+    span: Span | None,
+    *,
+    if_range: str | None = None,
+) -> Body:
+    """The output's bytes, whatever has to be held open on the stack; raises NotFound `video_expired` or UpstreamError.
+
+    With `if_range`, the tag of an earlier answer, another file than that one is an UpstreamError.
+    """
     if output.asset:
         try:
-            return await _stored(stack, sources.assets, output.asset, span)
+            return await _stored(stack, sources.assets, output, span)
         except NotFound as error:
             if not output.url:
                 raise _expired() from error
+        except OSError as error:
+            if not output.url:
+                raise UpstreamError("The storage of results does not answer.") from error
+            _log.warning("job %s: its copy cannot be read, its vendor is asked: %s", job.id, error)
     if output.data is not None:
         return _inline(output.data, output.mime, span)
     if output.url and output.url[:5].lower() == "data:":
@@ -72,18 +93,23 @@ async def find(stack: AsyncExitStack, sources: Sources, job: Job, output: Output
             return _inline(*decode(output.url), span)
         except ValueError as error:
             raise UpstreamError(f"The vendor's result link {error}.") from error
-    answer = await _ask(stack, sources, job, output, way, span)
-    return await _judged(answer, output, span)
+    answer = await _ask(stack, sources, job, output, way, _ranging(span, if_range))
+    tag = _tag(answer)
+    if if_range is not None and tag != if_range and (tag is not None or answer.status == 200):
+        raise UpstreamError("The vendor's file is another one now.", status=answer.status)
+    return replace(await _judged(answer, output, span), tag=tag)
 
 
-async def _stored(stack: AsyncExitStack, assets: Assets, name: str, span: Span | None) -> Body:
+async def _stored(stack: AsyncExitStack, assets: Assets, output: Output, span: Span | None) -> Body:
+    name = output.asset or ""
     asset = await assets.stat(name)
     bounds = span.within(asset.size) if span else (0, asset.size)
     if bounds is None:
         return Body(None, size=asset.size)
     chunks = assets.open(name, *bounds)
     stack.push_async_callback(chunks.aclose)
-    return Body(chunks, *bounds, size=asset.size, mime=asset.mime, partial=span is not None)
+    mime = output.mime if asset.mime == UNKNOWN_MIME else asset.mime
+    return Body(chunks, *bounds, size=asset.size, mime=mime, partial=span is not None)
 
 
 def _inline(data: bytes, mime: str | None, span: Span | None) -> Body:
@@ -97,13 +123,24 @@ async def _once(data: bytes) -> AsyncIterator[bytes]:
     yield data
 
 
+def _ranging(span: Span | None, if_range: str | None) -> dict[str, str]:
+    if span is None:
+        return {}
+    return {"Range": span.header} | ({"If-Range": if_range} if if_range is not None else {})
+
+
+def _tag(answer: StreamReply) -> str | None:
+    """What an `If-Range` may say; a weak tag says too little."""
+    tag = answer.headers.get("etag")
+    return tag if tag and not tag.startswith("W/") else answer.headers.get("last-modified")
+
+
 async def _ask(
-    stack: AsyncExitStack, sources: Sources, job: Job, output: Output, way: Way | None, span: Span | None
+    stack: AsyncExitStack, sources: Sources, job: Job, output: Output, way: Way | None, ranging: Mapping[str, str]
 ) -> StreamReply:
     call = way.adapter.build_download(job, output) if way else Call(path=output.url or "")
     base = way.base_url if way else ""
-    wanted = {"Accept-Encoding": "identity", **({"Range": span.header} if span else {})}
-    call = replace(call, headers={**call.headers, **wanted}, timeout=IDLE_SECONDS)
+    call = replace(call, headers={**call.headers, "Accept-Encoding": "identity", **ranging}, timeout=IDLE_SECONDS)
     try:
         if way and (not is_absolute(call.path) or origin_of(call.path) == origin_of(base)):
             return await _from_channel(stack, sources, call, way)
@@ -134,8 +171,8 @@ async def _from_channel(stack: AsyncExitStack, sources: Sources, call: Call, way
 async def _from_elsewhere(stack: AsyncExitStack, sources: Sources, url: str, call: Call, base: str) -> StreamReply:
     if not is_absolute(url):
         raise _expired()
-    # whatever the adapter put on the call beyond these two belongs to its own origin
-    headers = {name: value for name, value in call.headers.items() if name.lower() in ("accept-encoding", "range")}
+    # whatever the adapter put on the call beyond these belongs to its own origin
+    headers = {name: value for name, value in call.headers.items() if name.lower() in _ASKED}
     opened = sources.fetcher.open_stream(url, idle=IDLE_SECONDS, headers=headers, own_hosts=_own_hosts(base))
     return await stack.enter_async_context(opened)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from app.adapters.base import Call, Reply
@@ -92,11 +92,16 @@ class Fetcher:
             yield answer
 
     async def post(self, url: str, *, body: bytes, headers: Mapping[str, str], timeout: float, limit: int = 65_536) -> Reply:  # noqa: ASYNC109
-        """One guarded POST (webhooks), answered within `timeout` seconds; redirects are answers. Raises Unfetchable."""
+        """One guarded POST (webhooks), answered within `timeout` seconds; redirects are answers. Raises Unfetchable.
+
+        Of the body comes what arrives in that time, at most `limit` bytes: its status says all that matters.
+        """
         guard, transport = self._way(())
+        until = asyncio.get_running_loop().time() + timeout
         try:
             call = Call(method="POST", path=guard.inspect(url).text, headers=headers, raw=body, timeout=timeout)
-            return await transport.send("", call, limit=limit)
+            async with transport.stream("", call) as answer:
+                return Reply(answer.status, answer.headers, None, await _beginning(answer, limit, until))
         except (Blocked, UpstreamError) as error:
             raise _unfetchable(error) from error
 
@@ -131,6 +136,18 @@ def _unfetchable(error: Blocked | UpstreamError) -> Unfetchable:
     if isinstance(error, Blocked):
         return Unfetchable(str(error), blocked=True)
     return Unfetchable(f"could not be fetched: {error.message.rstrip('.')}")
+
+
+async def _beginning(answer: StreamReply, limit: int, until: float) -> bytes:
+    """As much of a body as comes by `until` (the loop's time) and fits, also of one that breaks off."""
+    begun = bytearray()
+    with suppress(TimeoutError, UpstreamError):
+        async with asyncio.timeout_at(until):
+            async for chunk in answer.chunks:
+                begun += chunk[: limit - len(begun)]
+                if len(begun) >= limit:
+                    break
+    return bytes(begun)
 
 
 async def _file(answer: StreamReply, limit: int) -> Fetched:

@@ -4,12 +4,13 @@ import hashlib
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 from itsdangerous import BadData, URLSafeSerializer
 
 from app.domain.errors import NotFound
+from app.domain.jobs import Variant
 
 Kind = Literal["result", "upload", "callback"]
 
@@ -17,16 +18,22 @@ _LETTERS: dict[Kind, str] = {"result": "r", "upload": "u", "callback": "c"}
 _KINDS: dict[str, Kind] = {letter: kind for kind, letter in _LETTERS.items()}
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
 _TOKEN_LIMIT = 1_000  # characters
+_VARIANTS: dict[str, Variant] = {name: name for name in get_args(Variant)}
 _STEPS = 24  # expiry is rounded up to a 24th of the lifetime, so that asking twice gives the same link
 
 
 @dataclass(frozen=True, slots=True)
 class LinkTarget:
-    """What a link leads to: output `index` of the job `id`, the stored upload `id`, or news of the job `id`."""
+    """What a link leads to: output `index` of the job `id` or a variant of it, the stored upload `id`, or news of the job `id`.
+
+    `expires_at` is in Unix seconds.
+    """
 
     kind: Kind
     id: str
     index: int = 0
+    variant: Variant | None = None
+    expires_at: float = field(default=0.0, compare=False)
 
 
 class Links:
@@ -48,9 +55,9 @@ class Links:
             signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
         )
 
-    def result(self, job_id: str, index: int = 0, base: str = "") -> str:
+    def result(self, job_id: str, index: int = 0, base: str = "", variant: Variant | None = None) -> str:
         """A link to one output of a job; `base` is what the client called us, used when there is no public URL."""
-        return self._url(LinkTarget("result", job_id, index), self.public_url or base.rstrip("/"))
+        return self._url(LinkTarget("result", job_id, index, variant), self.public_url or base.rstrip("/"))
 
     def upload(self, asset: str) -> str:
         """A link by which a vendor can fetch a stored upload; raises ValueError without a public URL."""
@@ -62,6 +69,10 @@ class Links:
         """Where the vendor of a job can tell us that there is news of it; None without a public URL."""
         return self._url(LinkTarget("callback", job_id), self.public_url, "callbacks") if self.public_url else None
 
+    def left(self, target: LinkTarget) -> float:
+        """How long the link that led here still lives, in seconds."""
+        return target.expires_at - self._clock()
+
     def read(self, token: str, kinds: Sequence[Kind] = ("result", "upload")) -> LinkTarget:
         """What a token of one of these kinds leads to; raises NotFound for a forged, damaged or expired one."""
         if len(token) > _TOKEN_LIMIT:
@@ -71,24 +82,35 @@ class Links:
         except BadData as error:
             raise _unknown() from error
         match content:
-            case [str(letter), str(name), int(index), int(expiry)] if (
+            case [str(letter), str(name), int(index), int(expiry), *rest] if (
                 _KINDS.get(letter) in kinds and _ID.fullmatch(name) and index >= 0
             ):
                 if expiry < self._clock():
                     raise NotFound("This link has expired; ask for the job again to get a new one.", code="link_expired")
-                return LinkTarget(_KINDS[letter], name, index)
+                return LinkTarget(_KINDS[letter], name, index, _variant(rest), expiry)
             case _:
                 raise _unknown()
 
     def _url(self, target: LinkTarget, base: str, folder: str = "files") -> str:
         if _ID.fullmatch(target.id) is None:
             raise ValueError(f"{target.id!r} cannot stand in a link.")
-        token = self._serializer.dumps([_LETTERS[target.kind], target.id, target.index, self._expiry()])
+        content = [_LETTERS[target.kind], target.id, target.index, self._expiry()]
+        token = self._serializer.dumps([*content, target.variant] if target.variant else content)
         return f"{base}/{folder}/{token if isinstance(token, str) else token.decode()}"
 
     def _expiry(self) -> int:
         step = max(1, int(self._lifetime // _STEPS))
         return -(-int(self._clock() + self._lifetime) // step) * step
+
+
+def _variant(rest: Sequence[object]) -> Variant | None:
+    """What the fifth place of a token says; raises NotFound for one of another version of this program."""
+    if not rest:
+        return None
+    variant = _VARIANTS.get(rest[0]) if len(rest) == 1 and isinstance(rest[0], str) else None
+    if variant is None:
+        raise _unknown()
+    return variant
 
 
 def _unknown() -> NotFound:

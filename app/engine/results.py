@@ -1,19 +1,28 @@
 """The files of a finished job: as bytes for an answer, or as a stream for a download."""
 
 import base64
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Literal, TypeVar
 
 from app.adapters.registry import adapters
+from app.domain.channels import Channel
 from app.domain.errors import InvalidRequest, NotFound, UpstreamUnreadable
 from app.domain.jobs import Job, JobStatus, Output
+from app.engine.assets import UNKNOWN_MIME
 from app.engine.configuration import Configuration
 from app.engine.content import Ask, Content, Variant, open_content
-from app.engine.content_source import Sources, Way
+from app.engine.content_source import Body, Sources, Way, find
 from app.engine.credentials import Credentials
 from app.engine.links import Links
+from app.engine.ranges import Span
 from app.engine.renewal import renewed
 from app.store import jobs as job_store
 from app.store.database import Database
+
+Found = TypeVar("Found")
 
 INLINE_LIMIT = 64 * 1024 * 1024  # bytes of one picture in a JSON answer
 
@@ -33,24 +42,60 @@ class Results:
 
         Raises InvalidRequest (`video_not_ready`, the job's own failure code), NotFound (`video_expired`, no such index).
         """
+
+        def opened(told: Job, way: Way | None) -> Awaitable[Content]:
+            return open_content(told, index, ask, way=way, sources=self.sources, variant=variant)
+
+        return await self._reached(job, index, opened)
+
+    async def source(
+        self, stack: AsyncExitStack, job: Job, index: int, span: Span | None = None, if_range: str | None = None
+    ) -> Body:
+        """One output's bytes as they lie, for a copy; what has to be held open is on the stack. Raises as `content` does."""
+
+        def found(told: Job, way: Way | None) -> Awaitable[Body]:
+            return find(stack, self.sources, told, told.outputs[index], way, span, if_range=if_range)
+
+        return await self._reached(job, index, found)
+
+    async def presigned(self, job: Job, index: int, lifetime: timedelta, method: Literal["GET", "HEAD"]) -> str | None:
+        """A URL of the bucket by which our copy of one output is read without us; None where it has to be streamed.
+
+        Raises what `output_of` raises.
+        """
+        name, assets = output_of(job, index).asset, self.sources.assets
+        if name is None:
+            return None
+        try:
+            url = await assets.presigned(name, lifetime, method)
+            # asked even so: a copy that is gone may still be had from its vendor, and of an unknown type the bucket says nothing
+            return url if url is not None and (await assets.stat(name)).mime != UNKNOWN_MIME else None
+        except (NotFound, OSError):
+            return None
+
+    async def channel_of(self, job: Job, output: Output) -> Channel | None:
+        """The channel that made this output; None when it is gone."""
+        return self.configuration.channel((await self._maker(job, output)).channel_id)
+
+    async def _reached(self, job: Job, index: int, read: Callable[[Job, Way | None], Awaitable[Found]]) -> Found:
+        """What `read` finds by the way of who made the output, and once more with a fresh link if the first was dead."""
         output = output_of(job, index)
         maker = await self._maker(job, output)
         channel = self.configuration.channel(maker.channel_id)
         if channel is None:
-            return await open_content(job, index, ask, way=None, sources=self.sources, variant=variant)
+            return await read(job, None)
         credential = self.credentials.of(channel, maker.credential_id)
         way = Way(channel.base_url, adapters()[maker.adapter], credential)
         job = replace(job, settings=channel.settings, upstream_id=maker.upstream_id, facts=maker.facts)
         try:
-            return await open_content(job, index, ask, way=way, sources=self.sources, variant=variant)
+            return await read(job, way)
         except NotFound as error:
             fresh = (
                 await renewed(self.sources.vendors, channel, credential, maker, output) if error.code == "video_expired" else None
             )
             if fresh is None:
                 raise
-        job = replace(job, outputs=(*job.outputs[:index], fresh, *job.outputs[index + 1 :]))
-        return await open_content(job, index, ask, way=way, sources=self.sources, variant=variant)
+        return await read(replace(job, outputs=(*job.outputs[:index], fresh, *job.outputs[index + 1 :])), way)
 
     async def _maker(self, job: Job, output: Output) -> Job:
         """The job whose channel made this output: a part of it where it was split."""

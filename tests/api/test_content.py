@@ -8,6 +8,8 @@ from app.domain.jobs import JobStatus, Output, Snapshot, deliver_late, expire
 from app.store import jobs as job_store
 from tests.api.conftest import Site, client_of, error_of, site_on
 from tests.api.vendor import CLIP
+from tests.engine.test_formats import ARK, makes
+from tests.gateways import ended
 
 pytestmark = pytest.mark.anyio
 
@@ -65,8 +67,8 @@ async def test_the_content_of_a_failed_job_is_its_error(site: Site) -> None:
     assert error_of(answer)["message"] == "Not this boat."
 
 
-@pytest.mark.parametrize("variant", ["thumbnail", "spritesheet", "last_frame", "nonsense"])
-async def test_other_variants_are_not_available(site: Site, variant: str) -> None:
+@pytest.mark.parametrize("variant", ["thumbnail", "spritesheet", "last_frame"])
+async def test_of_a_file_that_is_no_film_nothing_is_made(site: Site, variant: str) -> None:
     job = await site.finished()
     answer = await site.client.get(f"/v1/videos/{job['id']}/content", params={"variant": variant})
     assert answer.status_code == 404
@@ -107,6 +109,16 @@ async def test_the_link_of_a_job_needs_no_key_and_takes_ranges(site: Site) -> No
     assert (whole.status_code, whole.content) == (200, CLIP)
     assert (part.status_code, part.content) == (206, CLIP[4:8])
     assert (head.status_code, head.content) == (200, b"")
+
+
+async def test_a_picture_that_cannot_be_converted_is_handed_out_as_it_is(tmp_path: Path) -> None:
+    broken = b"\xff\xd8\xff broken"
+    async with site_on(tmp_path, makes(broken), channels=(ARK,)) as site:
+        body = {"model": "m", "prompt": "a", "background": True, "output_format": "webp"}
+        made = (await site.client.post("/v1/images/generations", json=body)).json()
+        await ended(site.gateway, made["id"])
+        answer = await site.client.get(site.gateway.links.result(made["id"]) or "", follow_redirects=False)
+    assert (answer.status_code, answer.content, answer.headers["content-type"]) == (200, broken, "image/jpeg")
 
 
 async def test_a_forged_link_leads_nowhere(site: Site) -> None:

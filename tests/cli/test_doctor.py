@@ -27,6 +27,7 @@ def test_a_machine_in_order_is_exit_code_0(ready: Command) -> None:
         "secret key": True,
         "public URL": True,
         "database": True,
+        "storage": True,
         "channel try": True,
     }
     assert "reachable and up to date" in ready("doctor").stdout
@@ -69,6 +70,14 @@ def test_a_folder_that_cannot_be_written_is_found(ready: Command, machine: Path,
     monkeypatch.setenv("FILMGATE_DATA_DIR", str(machine / "file"))
     code, found = findings(ready)
     assert (code, found["data folder"], found["database"]) == (1, False, True)
+
+
+def test_a_storage_that_does_not_work_is_found(ready: Command, machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (machine / "file").write_text("in the way")
+    for url in (f"file://{machine}/file", "s3://", "ftp://films"):
+        monkeypatch.setenv("FILMGATE_STORAGE_URL", url)
+        code, found = findings(ready)
+        assert (code, found["storage"], found["data folder"]) == (1, False, True)
 
 
 def test_a_channel_that_does_not_work_is_found_and_a_disabled_one_is_not_asked(ready: Command) -> None:

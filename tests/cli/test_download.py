@@ -114,6 +114,20 @@ def test_the_key_goes_to_its_own_server_alone(tmp_path: Path) -> None:
     assert (tmp_path / "clip.mp4").read_bytes() == WHOLE
 
 
+def test_a_signed_link_is_followed_to_a_bucket_without_the_key(tmp_path: Path) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append((request.url.host, request.headers.get("authorization", "")))
+        if request.url.path.startswith("/files/"):
+            return httpx.Response(307, headers={"location": "https://bucket.example.org/clip.mp4?X-Amz-Signature=1"})
+        return httpx.Response(200, content=WHOLE)
+
+    download(remote(answer), "https://gate.example.com/files/token", tmp_path / "clip.mp4")
+    assert (tmp_path / "clip.mp4").read_bytes() == WHOLE
+    assert asked == [("gate.example.com", ""), ("bucket.example.org", "")]
+
+
 def test_a_keyed_download_follows_no_redirect(tmp_path: Path) -> None:
     moved = remote(lambda request: httpx.Response(302, headers={"location": "https://elsewhere.example.org/"}))
     with pytest.raises(RemoteError, match="HTTP 302"):

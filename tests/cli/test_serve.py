@@ -74,8 +74,8 @@ def stopped(server: Server) -> int:
     return server.process.wait(_PATIENCE)
 
 
-def command(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-    environ = {**os.environ, "PYTHONPATH": str(Path.cwd()), "FILMGATE_DATA_DIR": str(folder / "data")}
+def command(folder: Path, *words: str, **more: str) -> "subprocess.CompletedProcess[str]":
+    environ = {**os.environ, "PYTHONPATH": str(Path.cwd()), "FILMGATE_DATA_DIR": str(folder / "data"), **more}
     return subprocess.run(
         [sys.executable, "-m", "app", *words],
         cwd=folder,
@@ -136,6 +136,16 @@ def test_a_second_start_shows_no_key_and_two_workers_share_the_port(tmp_path: Pa
             assert client.get(f"{server.base}/v1/models", headers=headers).status_code == 200
         assert stopped(server) == 0
     assert "Traceback" not in (tmp_path / "log.txt").read_text()
+
+
+@pytest.mark.parametrize("words", [("serve", "--port", "0"), ("serve", "--port", "0", "--workers", "2"), ("keys", "list")])
+@pytest.mark.parametrize("url", ["s3://id:secret@films", "ftp://films", "file:///"])
+def test_a_storage_that_cannot_be_used_is_one_line(tmp_path: Path, url: str, words: tuple[str, ...]) -> None:
+    assert command(tmp_path, "db", "upgrade").returncode == 0
+    ended = command(tmp_path, *words, FILMGATE_STORAGE_URL=url)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert re.fullmatch(r"error: STORAGE_URL must .+\n", ended.stderr)
+    assert "secret" not in ended.stderr
 
 
 def test_a_port_in_use_ends_at_once(tmp_path: Path) -> None:

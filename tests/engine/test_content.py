@@ -455,3 +455,32 @@ async def test_a_vendor_that_breaks_off_is_an_error_and_not_an_end(sources: Sour
         content = await open_content(finished(), 0, Ask(), way=way(base), sources=sources)
         with pytest.raises(UpstreamError):
             await body_of(content)
+
+
+async def test_a_client_that_stops_reading_stops_the_upstream_and_may_go_on_later(sources: Sources) -> None:
+    most = 64 * 1024 * 1024  # far more than sockets and buffers hold between two processes
+    piece = bytes(256 * 1024)
+    sent, stalled = [0], asyncio.Event()
+
+    async def generous(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: %d\r\n\r\n" % (len(FILM) + most))
+        writer.write(FILM)
+        while sent[0] < most:
+            writer.write(piece)
+            draining = asyncio.create_task(writer.drain())
+            if not (await asyncio.wait({draining}, timeout=0.5))[0]:
+                stalled.set()
+            await draining
+            sent[0] += len(piece)
+        await reader.read()
+
+    async with serve_socket(generous) as base:
+        content = await open_content(finished(), 0, Ask(), way=way(base), sources=sources)
+        read = len(await anext(content.chunks))
+        await asyncio.wait_for(stalled.wait(), 10)
+        assert sent[0] < most / 2
+        async for chunk in content.chunks:
+            read += len(chunk)
+        await content.close()
+    assert read == len(FILM) + most

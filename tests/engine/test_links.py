@@ -1,9 +1,14 @@
+import hashlib
+
 import pytest
+from itsdangerous import URLSafeSerializer
 
 from app.domain.errors import NotFound
+from app.domain.jobs import Variant
 from app.engine.links import Links, LinkTarget
 
 BASE = "https://gate.example.com"
+SIGNER = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
 
 
 class Clock:
@@ -25,6 +30,30 @@ def test_a_result_link_leads_back_to_its_output() -> None:
     url = links().result("vid_01h", 3)
     assert url.startswith(f"{BASE}/files/")
     assert links().read(token(url)) == LinkTarget("result", "vid_01h", 3)
+
+
+@pytest.mark.parametrize("variant", ["thumbnail", "spritesheet", "last_frame", "preview"])
+def test_the_link_of_a_variant_leads_to_it(variant: Variant) -> None:
+    url = links().result("vid_01h", 1, variant=variant)
+    assert url != links().result("vid_01h", 1)
+    assert links().read(token(url)) == LinkTarget("result", "vid_01h", 1, variant)
+
+
+@pytest.mark.parametrize("rest", [["video"], ["thumbnail", 1], [7], [None], [["thumbnail"]]])
+def test_a_token_that_says_more_than_we_know_leads_nowhere(rest: list[object]) -> None:
+    signed = URLSafeSerializer("a secret of tests", salt="filmgate.files", signer_kwargs=SIGNER)
+    known = ["r", "vid_1", 0, int(Clock.now) + 60]
+    assert links().read(str(signed.dumps(known))) == LinkTarget("result", "vid_1")
+    with pytest.raises(NotFound):
+        links().read(str(signed.dumps([*known, *rest])))
+
+
+def test_a_link_knows_how_long_it_still_lives() -> None:
+    clock = Clock()
+    target = links(clock=clock).read(token(links(clock=clock).result("vid_1")))
+    assert 24 * 3600 <= links(clock=clock).left(target) <= 25 * 3600
+    clock.now += 3600
+    assert 23 * 3600 <= links(clock=clock).left(target) <= 24 * 3600
 
 
 def test_an_upload_link_leads_back_to_its_file() -> None:
