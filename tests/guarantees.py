@@ -17,7 +17,7 @@ class Guarantee:
 
 COUNT = 54
 # number -> what it waits for
-LATER = {40: "arrives with webhooks", 53: "arrives with webhooks"}
+LATER: dict[int, str] = {}
 
 _API = "tests/api"
 _ENGINE = "tests/engine"
@@ -236,6 +236,7 @@ SECURITY = (
             f"{_HOSTILE}/test_security_files.py::test_redirect_to_private_blocked_on_content",
             f"{_ENGINE}/test_content.py::test_redirect_to_private_blocked_on_content",
             f"{_ENGINE}/test_fetch.py::test_redirect_to_private_blocked_on_webhook",
+            f"{_ENGINE}/test_webhooks.py::test_redirect_to_private_blocked_on_webhook",
         ),
     ),
     Guarantee(
@@ -268,6 +269,11 @@ SECURITY = (
         ),
     ),
     Guarantee(39, "test_like_wildcards_bounded", (f"{_API}/admin/test_jobs.py::test_like_wildcards_bounded",)),
+    Guarantee(
+        40,
+        "test_empty_webhook_secret_disables_feature",
+        (f"{_ENGINE}/test_webhooks.py::test_empty_webhook_secret_disables_feature",),
+    ),
     Guarantee(
         41,
         "test_decompression_and_pixel_bomb_limits",
@@ -375,6 +381,16 @@ INTERFACE = (
             f"{_TOGETHER}/test_clients_in_the_wild.py::test_a_download_goes_on_only_while_the_file_is_the_same",
             f"{_ENGINE}/test_content.py::test_a_range_is_served_whether_the_vendor_knows_ranges_or_not",
             f"{_ENGINE}/test_content.py::test_head_has_the_headers_of_get_and_no_body",
+        ),
+    ),
+    Guarantee(
+        53,
+        "test_webhook_vectors_of_standard_webhooks_libraries",
+        (
+            f"{_ENGINE}/test_webhooks.py::test_webhook_vectors_of_standard_webhooks_libraries",
+            f"{_TOGETHER}/test_webhook_verifiers.py::test_pythons_verifier_takes_what_is_sent",
+            f"{_TOGETHER}/test_webhook_verifiers.py::test_openais_verifier_takes_what_is_sent",
+            f"{_TOGETHER}/test_webhook_verifiers.py::test_nodes_verifier_takes_what_is_sent",
         ),
     ),
     Guarantee(
