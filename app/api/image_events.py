@@ -1,4 +1,7 @@
-"""`stream: true`: previews as they come and each finished picture, as server-sent events (openai.md §2.6)."""
+"""`stream: true`: previews as they come and each finished picture, as server-sent events (openai.md §2.6).
+
+A stream like this is the answer to a create: a shutdown waits for its end, as for any other's.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator

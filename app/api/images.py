@@ -1,16 +1,17 @@
-"""`/v1/images/*`: pictures in OpenAI's dialect, in the answer itself or as a stream."""
+"""`/v1/images/*`: pictures in OpenAI's dialect, in the answer itself, as a stream, or later."""
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.answers import json_answer, warning_headers
 from app.api.deps import CurrentKey, GatewayDep, base_url
-from app.api.dialects.images import Kind, Picture, image_object, wants_bytes
+from app.api.dialects.images import Kind, image_object
 from app.api.errors import job_failed
 from app.api.image_events import event_stream, picture_events, result_events
+from app.api.image_jobs import answer_later, pictures_of
 from app.api.replays import Making, once
 from app.api.wishes import read_wish
-from app.domain.errors import GatewayError
+from app.domain.errors import GatewayError, InvalidRequest
 from app.domain.jobs import Job, JobStatus
 from app.domain.replays import over
 from app.domain.requests import ImageRequest
@@ -31,7 +32,13 @@ async def edit_image(request: Request, key: CurrentKey, gateway: GatewayDep) -> 
 
 async def _answer(request: Request, gateway: Gateway, wish: Wish, kind: Kind) -> Response:
     base = base_url(request, gateway)
-    if isinstance(wish.request, ImageRequest) and wish.request.stream:
+    streamed = isinstance(wish.request, ImageRequest) and wish.request.stream
+    if streamed and wish.patient:
+        name = wish.request.client_name("stream")
+        raise InvalidRequest(f"`{name}` excludes a result that is made in the background.", param=name)
+    if wish.patient:
+        return await answer_later(request, gateway, wish)
+    if streamed:
         return await once(request, gateway, wish, _streaming(gateway, kind))
 
     async def first(wish: Wish) -> Response:
@@ -56,18 +63,9 @@ def _streaming(gateway: Gateway, kind: Kind) -> Making:
 async def _shown(gateway: Gateway, job: Job, base: str) -> Response:
     if job.status is not JobStatus.COMPLETED:
         raise job_failed(job)
-    return json_answer(image_object(job, await _pictures(gateway, job, base)), headers=warning_headers(job.notices))
-
-
-async def _pictures(gateway: Gateway, job: Job, base: str) -> list[Picture]:
-    pictures: list[Picture] = []
-    for index, output in enumerate(job.outputs):
-        if not wants_bytes(job, output):
-            pictures.append(Picture(url=gateway.links.result(job.id, index, base)))
-            continue
-        try:
-            pictures.append(Picture(b64_json=await gateway.results.inline(job, index)))
-        except GatewayError as error:
-            error.job_id = job.id  # the pictures exist and may be charged: the same request again would make others
-            raise
-    return pictures
+    try:
+        pictures = await pictures_of(gateway, job, base)
+    except GatewayError as error:
+        error.job_id = job.id  # the pictures exist and may be charged: the same request again would make others
+        raise
+    return json_answer(image_object(job, pictures), headers=warning_headers(job.notices))

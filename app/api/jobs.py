@@ -23,15 +23,18 @@ from app.logs import request_id
 def linker(request: Request, gateway: Gateway) -> Callable[[Job], Link]:
     """Makes, for a job, the function that links its results as this client can reach them."""
     base = base_url(request, gateway)
-    return lambda job: lambda index: gateway.links.result(job.id, index, base)
+    return lambda job: lambda index, variant=None: gateway.links.result(job.id, index, base, variant)
 
 
-def job_answer(job: Job, content: JsonObject, gateway: Gateway, *, created: bool = False) -> Response:
+def as_shown(job: Job, content: JsonObject) -> JsonObject:
+    """A job's JSON; that of a failed one says by which request it was asked for, which people quote when they ask why."""
+    return {**content, "request_id": request_id.get()} if job.status is JobStatus.FAILED else content
+
+
+def job_answer(job: Job, content: JsonObject, gateway: Gateway, status: int = 200, *, created: bool = False) -> Response:
     """A job's JSON, with the headers that say when to ask again; a create also says what was not done as asked."""
     headers = poll_headers(job, gateway.paces.of(job))
-    if job.status is JobStatus.FAILED:
-        content = {**content, "request_id": request_id.get()}  # what people quote when they ask why
-    return json_answer(content, headers={**headers, **warning_headers(job.notices)} if created else headers)
+    return json_answer(as_shown(job, content), status, {**headers, **warning_headers(job.notices)} if created else headers)
 
 
 async def started(request: Request, gateway: Gateway, wish: Wish) -> Response:

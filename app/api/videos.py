@@ -11,14 +11,17 @@ from app.api.deps import CurrentKey, GatewayDep, own_job, shown_id
 from app.api.dialects.videos import deleted_object, video_list, video_object
 from app.api.downloads import ask_of, send_content
 from app.api.jobs import check_finished, job_answer, linker, started
+from app.api.waiting import Wait, waited
 from app.api.wishes import read_derived_wish, read_wish
-from app.domain.errors import NotFound
 
 Limit = Annotated[int, Query(ge=0, le=100, description="How many, at most.")]
 Order = Annotated[Literal["asc", "desc"], Query(description="By creation time; `desc` is newest first.")]
 After = Annotated[str | None, Query(description="The last id of the page before.")]
 Index = Annotated[int, Query(ge=0, le=99, description="Which result, where a job has several.")]
-VariantName = Annotated[str, Query(description="`video`; others are not available yet.")]
+VariantName = Annotated[
+    Literal["video", "thumbnail", "spritesheet", "last_frame", "preview"],
+    Query(description="The film itself, or a picture of it: JPEG (thumbnail, sheet of 25 stills), PNG (last frame), moving WebP."),
+]
 
 
 async def create_video(request: Request, key: CurrentKey, gateway: GatewayDep) -> Response:
@@ -50,9 +53,9 @@ async def list_videos(
     return json_answer(page)
 
 
-async def read_video(job_id: str, request: Request, key: CurrentKey, gateway: GatewayDep) -> Response:
+async def read_video(job_id: str, request: Request, key: CurrentKey, gateway: GatewayDep, wait: Wait = 0) -> Response:
     """A video job."""
-    job = await own_job(gateway, key, job_id, "video")
+    job = await waited(request, gateway, await own_job(gateway, key, job_id, "video"), wait)
     return job_answer(job, video_object(job, linker(request, gateway)(job)), gateway)
 
 
@@ -70,11 +73,17 @@ async def cancel_video(job_id: str, request: Request, key: CurrentKey, gateway: 
 
 
 async def read_video_content(
-    job_id: str, request: Request, key: CurrentKey, gateway: GatewayDep, variant: VariantName = "video", index: Index = 0
+    job_id: str,
+    request: Request,
+    key: CurrentKey,
+    gateway: GatewayDep,
+    variant: VariantName = "video",
+    index: Index = 0,
 ) -> Response:
-    """The file that a job made; ranges and conditional requests work."""
+    """The file that a job made, or a picture of it; ranges and conditional requests work."""
     job = await own_job(gateway, key, job_id, "video")
-    if variant != "video":
-        raise NotFound(f"This job has no {variant[:50]!r}.", code="variant_not_available", param="variant")
     check_finished(job)
-    return await send_content(request, await gateway.results.content(job, index, ask_of(request)))
+    ask = ask_of(request)
+    if variant == "video":
+        return await send_content(request, await gateway.results.content(job, index, ask))
+    return await send_content(request, await gateway.variants.content(job, index, variant, ask))

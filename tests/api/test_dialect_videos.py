@@ -7,6 +7,7 @@ import pytest
 
 from app.api.dialects.videos import deleted_object, video_list, video_object
 from app.domain.jobs import Failure, Job, JobStatus, Output, Usage
+from app.domain.json import JsonObject
 from app.domain.prices import Terms
 from app.domain.requests import VideoRequest
 from tests.api.samples import EPOCH, NOW, SECONDS, TERMS, completed, failed, fully_known, image_request, link, queued, video_request
@@ -44,7 +45,7 @@ def test_a_completed_video_of_which_all_is_known() -> None:
         "video_url": url,
         "result_url": url,
         "format": "mp4",
-        "thumbnail_url": None,
+        "thumbnail_url": link(0, "thumbnail"),
         "last_frame_url": None,
         "updated_at": EPOCH + 71,
         "external_task_id": "mine",
@@ -75,6 +76,24 @@ def test_every_key_is_always_there_and_none_is_called_code(job: Job) -> None:
 def test_without_a_result_there_is_no_link_and_no_metadata(job: Job) -> None:
     video = video_object(job, link)
     assert (video["url"], video["video_url"], video["result_url"], video["metadata"]) == (None, None, None, {})
+
+
+@pytest.mark.parametrize(
+    ("fields", "still", "shown"),
+    [
+        ({"return_last_frame": True}, None, True),
+        ({"return_last_frame": False}, None, False),
+        ({"return_last_frame": "true"}, None, False),
+        ({}, "https://vendor.example.com/a.png", True),
+    ],
+)
+def test_the_last_frame_is_linked_where_it_was_asked_for_or_came_unasked(
+    fields: JsonObject, still: str | None, shown: bool
+) -> None:
+    made = (Output(url="https://vendor.example.com/a.mp4", last_frame_url=still),)
+    asked = video_request(vendor=fields)
+    assert video_object(completed(asked, outputs=made), link)["last_frame_url"] == (link(0, "last_frame") if shown else None)
+    assert video_object(queued(asked), link)["last_frame_url"] is None
 
 
 def test_a_failure_keeps_its_progress_and_hides_the_vendors_id() -> None:

@@ -58,6 +58,22 @@ async def test_previews_come_before_the_picture(site: Site) -> None:
     assert events[0]["b64_json"] == B64
 
 
+async def test_a_picture_is_streamed_to_its_end_by_a_process_that_goes_away(site: Site) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(request: httpx.Request) -> httpx.Response:
+        begun.set()
+        await go_on.wait()
+        return httpx.Response(200, json={"created": 1, "data": [{"b64_json": B64}]})
+
+    site.vendor.script = slow
+    making = asyncio.create_task(site.client.post("/v1/images/generations", json={**IMAGE, "stream": True}))
+    await begun.wait()
+    site.gateway.leave()
+    go_on.set()
+    assert [event["type"] for event in events_of((await making).text)] == ["image_generation.completed"]
+
+
 async def test_a_refusal_before_the_stream_is_an_ordinary_error(site: Site) -> None:
     site.studio.refusal = httpx.Response(400, json={"error": {"code": "moderation_blocked", "message": "No boats."}})
     answer = await site.client.post("/v1/images/generations", json={**IMAGE, "stream": True})

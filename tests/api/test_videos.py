@@ -1,14 +1,17 @@
 """`/v1/videos`: create, read, list, delete, cancel, and what is made of an earlier video."""
 
+from pathlib import Path
+
 import httpx
 import pytest
 
 from app.domain.channels import Credential
-from tests.api.conftest import VIDEO, Site, error_of, site_on
+from tests.api.conftest import SANDBOX, VIDEO, Site, error_of, site_on
 from tests.api.vendor import HOST
 from tests.gateways import CHANNEL, another
 
 pytestmark = pytest.mark.anyio
+FILM = {"model": "sandbox-video", "prompt": "a paper boat", "seconds": "1", "size": "128x72"}
 
 
 async def test_a_create_answers_with_a_queued_job_and_when_to_ask_again(site: Site) -> None:
@@ -150,6 +153,47 @@ async def test_a_cancelled_job_has_failed_with_that_code(tmp_path_factory: pytes
     assert answer.json()["error"]["code"] == "cancelled"
     assert again.status_code == 400
     assert error_of(again)["code"] == "already_finished"
+
+
+async def test_an_unfinished_job_is_cancelled_at_its_vendor_before_it_is_deleted(tmp_path: Path) -> None:
+    able = another("able", settings={"cancel": "post"}, credentials=(Credential("c", {"api_key": "canary"}),))
+    async with site_on(tmp_path, channels=[able]) as site:
+        job = await site.created()
+        answer = await site.client.delete(f"/v1/videos/{job['id']}")
+        gone = await site.client.get(f"/v1/videos/{job['id']}")
+    assert (answer.status_code, answer.json()["deleted"]) == (200, True)
+    assert site.vendor.requests[-1].url.path == "/v1/videos/video_up_1/cancel"
+    assert gone.status_code == 404
+
+
+async def test_with_a_job_go_its_copy_and_what_was_made_of_it(tmp_path: Path) -> None:
+    async with site_on(tmp_path, keep_results=True) as site:
+        job = await site.finished(**FILM)
+        await site.gateway.copier.look()
+        for variant in ("thumbnail", "spritesheet"):
+            seen = await site.client.get(f"/v1/videos/{job['id']}/content", params={"variant": variant})
+            assert seen.status_code == 200
+        kept = [path for path in (tmp_path / "files").rglob("*") if path.is_file()]
+        assert (await site.client.delete(f"/v1/videos/{job['id']}")).status_code == 200
+        left = [path for path in (tmp_path / "files").rglob("*") if path.is_file()]
+        assert (await site.client.get(job["url"])).status_code == 404
+    assert len(kept) >= 3
+    assert left == []
+
+
+@pytest.mark.parametrize(
+    ("path", "mode", "param"),
+    [("/v1/videos/edits", "edit", "video"), ("/v1/videos/extensions", "extend", "video"), ("/v1/videos/{id}/remix", "remix", "id")],
+)
+async def test_a_change_that_a_model_cannot_do_names_those_that_can(tmp_path: Path, path: str, mode: str, param: str) -> None:
+    seedance = another("ark", adapter="ark", models={"old-video": "doubao-seedance-1-0-pro-250528"})
+    async with site_on(tmp_path, channels=[SANDBOX, seedance]) as site:
+        job = await site.finished(**FILM)
+        body = {"prompt": "at night", "seconds": "4", "model": "old-video", "video": {"id": job["id"]}}
+        answer = await site.client.post(path.format(id=job["id"]), json=body)
+    assert answer.status_code == 400
+    assert (error_of(answer)["code"], error_of(answer)["param"]) == ("unsupported_mode", param)
+    assert error_of(answer)["message"].endswith(f"Models that can do {mode}: sandbox-video.")
 
 
 @pytest.mark.parametrize(

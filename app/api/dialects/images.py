@@ -8,7 +8,7 @@ from typing import Literal
 
 from app.api.dialects.costs import cost_keys
 from app.api.dialects.facts import epoch, failure_object, file_format, pixels, size_text, warning_list
-from app.domain.jobs import Job, Output, Usage
+from app.domain.jobs import Job, JobStatus, Output, Usage
 from app.domain.json import Json
 from app.domain.requests import ImageRequest
 
@@ -49,6 +49,35 @@ def image_object(job: Job, pictures: Sequence[Picture]) -> dict[str, Json]:
     if job.partial_failures:
         answer["errors"] = [failure_object(failure, job) for failure in job.partial_failures]
     return answer
+
+
+def image_job_object(job: Job, pictures: Sequence[Picture]) -> dict[str, Json]:
+    """An image job as one polls for it: `data` as in the synchronous answer once it has completed, null before.
+
+    `pictures` are those of the job's outputs. What came after the deadline stands in `late`; `errors` and `unpriced` are only there
+    where they are in the synchronous answer.
+    """
+    made = [_entry(picture, output) for picture, output in zip(pictures, job.outputs, strict=True)]
+    done = job.status is JobStatus.COMPLETED
+    shown: dict[str, Json] = {
+        "id": job.id,
+        "task_id": job.id,
+        "object": "image.job",
+        "status": job.status.value,
+        "progress": job.progress,
+        "model": job.model,
+        "created_at": epoch(job.created_at),
+        "completed_at": epoch(job.completed_at),
+        "data": made if done else None,
+        "usage": usage_object(job.usage) or None,
+        "error": failure_object(job.failure, job) if job.failure else None,
+        "warnings": warning_list(job.notices),
+        **cost_keys(job),
+        **(_known(job) if done else {}),
+    }
+    if job.partial_failures:
+        shown["errors"] = [failure_object(failure, job) for failure in job.partial_failures]
+    return {**shown, "late": {"completed_at": epoch(job.late_at), "data": made}} if job.delivered_late else shown
 
 
 def completed_event(kind: Kind, job: Job, index: int, b64_json: str) -> dict[str, Json]:

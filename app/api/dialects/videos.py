@@ -1,6 +1,7 @@
 """The flat video object of newapi.md §9: OpenAI's keys, and those that the clients of other gateways look for."""
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from app.api.dialects.costs import cost_keys
 from app.api.dialects.facts import (
@@ -16,10 +17,14 @@ from app.api.dialects.facts import (
     tier,
     warning_list,
 )
-from app.domain.jobs import Job, JobStatus, Usage
+from app.domain.jobs import Job, JobStatus, Usage, Variant
 from app.domain.json import Json
 
-Link = Callable[[int], str]  # the index of a result -> its signed URL
+
+class Link(Protocol):
+    """The index of a result, and a variant of it -> its signed URL."""
+
+    def __call__(self, index: int, variant: Variant | None = None) -> str: ...
 
 
 def video_object(job: Job, link: Link) -> dict[str, Json]:
@@ -54,8 +59,8 @@ def video_object(job: Job, link: Link) -> dict[str, Json]:
         "video_url": url,
         "result_url": url,
         "format": file_format(job.outputs[0] if job.outputs else None, "mp4"),
-        "thumbnail_url": None,
-        "last_frame_url": None,
+        "thumbnail_url": link(0, "thumbnail") if done else None,
+        "last_frame_url": link(0, "last_frame") if done and wants_last_frame(job) else None,
         "updated_at": epoch(job.updated_at),
         "external_task_id": job.asked.client_task_id,
         "metadata": _metadata(job, url) if url else {},
@@ -63,6 +68,11 @@ def video_object(job: Job, link: Link) -> dict[str, Json]:
         **cost_keys(job),
     }
     return {**video, **_extras(job, link)}
+
+
+def wants_last_frame(job: Job) -> bool:
+    """Whether the last frame belongs to the result: its client asked for it as Ark's clients do, or its vendor gave it unasked."""
+    return job.asked.vendor.get("return_last_frame") is True or any(output.last_frame_url for output in job.outputs[:1])
 
 
 def video_list(jobs: Sequence[Job], link_of: Callable[[Job], Link], *, has_more: bool) -> dict[str, Json]:
