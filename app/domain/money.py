@@ -6,6 +6,7 @@ from decimal import ROUND_CEILING, Decimal
 
 from app.domain.geometry import pixels_of
 from app.domain.jobs import Job, JobStatus
+from app.domain.most_results import most_results
 from app.domain.prices import Terms
 from app.domain.requests import Request, VideoRequest
 
@@ -36,7 +37,7 @@ def usd(micros: int) -> str:
 def quote(request: Request, terms: Terms) -> Quote:
     """What this request can cost at most under these terms; rounded up to a micro-dollar.
 
-    What the request leaves open (length, sound, resolution) counts at its dearest.
+    What the request leaves open (length, sound, resolution, how many pictures a group has) counts at its dearest.
     """
     if terms.price is None:
         return Quote(0, None, unpriced=True)
@@ -44,7 +45,7 @@ def quote(request: Request, terms: Terms) -> Quote:
     if not rates:
         return Quote(0, unit, unpriced=True)
     seconds = request.duration if isinstance(request, VideoRequest) else None
-    quantity = _quantity(unit, request, request.n, terms.longest_seconds if seconds is None else seconds)
+    quantity = _quantity(unit, request, most_results(request), terms.longest_seconds if seconds is None else seconds)
     return Quote(_micros(max(rates), quantity, terms), unit, unpriced=False)
 
 
