@@ -10,6 +10,7 @@ from app.domain.fit_scalars import fit_image_scalars, fit_length, fit_video_scal
 from app.domain.fit_size import fit_image_size, fit_video_size
 from app.domain.media import Role
 from app.domain.requests import Notice, Request, VideoRequest
+from app.domain.vendor_inputs import check_vendor_inputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,5 +117,6 @@ def _fit_vendor(request: Request, capabilities: Capabilities, notices: list[Noti
     left = sorted(set(request.vendor) - capabilities.vendor_fields)
     if not left:
         return request
+    check_vendor_inputs(request, left)
     notices.extend(Notice(f"dropped:vendor.{name}", f"vendor.{name}", None, None) for name in left)
     return replace(request, vendor={name: value for name, value in request.vendor.items() if name in capabilities.vendor_fields})

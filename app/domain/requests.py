@@ -62,8 +62,8 @@ class _Request:
         return next(iter(self.by_role(*roles)), None)
 
     def client_name(self, canonical: str) -> str:
-        """The field name that the client used for this canonical field, or the canonical name."""
-        return self.named.get(canonical, canonical)
+        """The field name that the client used for this canonical field, or the canonical name; `vendor.x` is the client's `x`."""
+        return self.named.get(canonical, canonical.removeprefix("vendor."))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
