@@ -8,13 +8,13 @@ from typing import ParamSpec, TypeVar
 from starlette.requests import Request
 
 from app.api.body import ClientBody, read_body
-from app.api.deps import own_job, shown_id
+from app.api.deps import base_url, own_job, shown_id
 from app.api.replays import KEY_HEADER
 from app.domain.channels import Key
 from app.domain.errors import InvalidRequest
 from app.domain.jobs import Job, JobStatus
 from app.domain.json import Json
-from app.domain.normalise import normalise
+from app.domain.normalise import normalise, wants_background
 from app.domain.normalise.values import given
 from app.domain.replays import ReplayName, fingerprint, key_name, task_name
 from app.domain.requests import Request as Wanted
@@ -24,7 +24,7 @@ from app.engine.gateway import Gateway, Wish
 STRICT_HEADER = "x-filmgate-strict"
 _IN_A_THREAD = 256 * 1024  # bytes from which reading a body (base64, above all) would hold up other requests
 _LONGEST_KEY = 255  # characters
-_UNSAID = "-"  # stands for the model while it is not known yet
+UNSAID = "-"  # stands for the model of a source until that is found
 
 Given = ParamSpec("Given")
 Found = TypeVar("Found")
@@ -33,8 +33,8 @@ Found = TypeVar("Found")
 async def read_wish(request: Request, gateway: Gateway, key: Key, route: str) -> Wish:
     """What this client wants; raises InvalidRequest and its kin."""
     body = await read_body(request, gateway.settings.max_body)
-    wanted, notices = await _in_time(body, normalise, route, body.fields)
-    return await _recognisable(request, body, route, Wish(key, wanted, notices, body.uploads))
+    wanted, notices = await in_time(body, normalise, route, body.fields)
+    return await recognisable(request, gateway, body, route, Wish(key, wanted, notices, body.uploads))
 
 
 async def read_derived_wish(request: Request, gateway: Gateway, key: Key, route: str, source_id: str | None = None) -> Wish:
@@ -47,10 +47,10 @@ async def read_derived_wish(request: Request, gateway: Gateway, key: Key, route:
     if source_id is not None:
         fields["video"] = {"id": shown_id(source_id)}
     if not given(fields.get("model")) and not given(fields.get("model_name")):
-        fields["model"] = _UNSAID
-    wanted, notices = await _in_time(body, normalise, route, fields)
+        fields["model"] = UNSAID
+    wanted, notices = await in_time(body, normalise, route, fields)
     wish = Wish(key, wanted, notices, body.uploads, remixed_from=source_id)
-    return await _recognisable(request, body, f"{route} {source_id}" if source_id else route, wish)
+    return await recognisable(request, gateway, body, f"{route} {source_id}" if source_id else route, wish)
 
 
 async def with_source(gateway: Gateway, wish: Wish) -> Wish:
@@ -60,7 +60,7 @@ async def with_source(gateway: Gateway, wish: Wish) -> Wish:
     does so for ids in the body.
     """
     source = None if wish.remixed_from is None else await _finished(gateway, wish.key, wish.remixed_from)
-    if wish.request.model != _UNSAID:
+    if wish.request.model != UNSAID:
         return wish
     source = source or await _named_source(gateway, wish.key, wish.request)
     return replace(wish, request=replace(wish.request, model=source.model))
@@ -81,14 +81,17 @@ async def _named_source(gateway: Gateway, key: Key, wanted: Wanted) -> Job:
     raise InvalidRequest("`model` is missing.", code="missing_required_parameter", param="model")
 
 
-async def _recognisable(request: Request, body: ClientBody, endpoint: str, wish: Wish) -> Wish:
-    """The wish with how strict to be with it, and with what it takes to know it again."""
+async def recognisable(request: Request, gateway: Gateway, body: ClientBody, endpoint: str, wish: Wish) -> Wish:
+    """The wish with how strict and how patient to be with it, and with what it takes to know it again."""
+    later = wish.request.op == "image" and (wants_background(body.fields) or _prefers_later(request))
+    endpoint = f"{endpoint} later" if later else endpoint  # a header may say so, and the answer is of another kind
     return replace(
         wish,
         strict=_strict(request),
-        patient=isinstance(wish.request, VideoRequest),
-        fingerprint=await _in_time(body, fingerprint, endpoint, body.fields, body.uploads),
+        patient=later or isinstance(wish.request, VideoRequest),
+        fingerprint=await in_time(body, fingerprint, endpoint, body.fields, body.uploads),
         names=tuple(_names(request, wish.request)),
+        base_url=base_url(request, gateway),
     )
 
 
@@ -107,11 +110,17 @@ def _names(request: Request, wanted: Wanted) -> Iterator[ReplayName]:
         yield task_name(wanted.client_task_id)
 
 
-async def _in_time(body: ClientBody, function: Callable[Given, Found], *given: Given.args, **named: Given.kwargs) -> Found:
+async def in_time(body: ClientBody, function: Callable[Given, Found], *given: Given.args, **named: Given.kwargs) -> Found:
     """What the function makes of the body, without holding up other requests."""
     if body.size < _IN_A_THREAD:
         return function(*given, **named)
     return await asyncio.to_thread(function, *given, **named)
+
+
+def _prefers_later(request: Request) -> bool:
+    """Whether the client asks for an answer at once and the result later (`Prefer: respond-async`, RFC 7240 §4.1)."""
+    preferences = ",".join(request.headers.getlist("prefer")).split(",")
+    return any(preference.partition(";")[0].strip().lower() == "respond-async" for preference in preferences)
 
 
 def _strict(request: Request) -> bool:
