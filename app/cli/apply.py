@@ -18,6 +18,7 @@ from app.domain.json import Json
 from app.engine.declared import Applied, DeclarationDesk
 from app.engine.declared_file import read_declared
 from app.engine.declared_steps import Action, Change
+from app.engine.guard import Guard
 
 _SIGNS: Mapping[Action, tuple[str, str]] = {"create": ("+", "green"), "update": ("~", "yellow"), "delete": ("-", "red")}
 _DONE: Mapping[Action, str] = {"create": "made", "update": "changed", "delete": "deleted"}
@@ -51,7 +52,8 @@ def apply_command(
 async def _applied(text: str, *, dry_run: bool, prune: bool) -> Applied:
     declared = read_declared(text, os.environ)
     async with local_gateway() as gateway:
-        desk = DeclarationDesk(gateway.database, gateway.vault, gateway.now)
+        guard = Guard(gateway.settings.allow_hosts)
+        desk = DeclarationDesk(gateway.database, gateway.vault, guard, gateway.now)
         if dry_run:
             return Applied(await desk.difference(declared, prune=prune))
         return await desk.apply(declared, prune=prune)

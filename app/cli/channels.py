@@ -40,6 +40,13 @@ def add(
     max_concurrency: Annotated[
         int | None, typer.Option(help="Open jobs at its vendor, at most; no limit if left out.", min=1, max=1_000_000)
     ] = None,
+    keep_results: Annotated[
+        bool | None,
+        typer.Option(
+            "--keep-results/--no-keep-results",
+            help="Whether its results are copied to the storage; no holds for every key. If left out, key or gateway says.",
+        ),
+    ] = None,
     price_ratio: Annotated[str, typer.Option(help="What prices are multiplied by.")] = "1",
     as_json: AsJson = False,
 ) -> None:
@@ -55,6 +62,7 @@ def add(
         priority=priority,
         weight=weight,
         max_concurrency=max_concurrency,
+        keep_results=keep_results,
         price_ratio=decimal_of("--price-ratio", price_ratio),
     )
     made = run(_add(wanted))

@@ -10,9 +10,14 @@ from app.cli.console import AsJson, fail, print_json, print_table, run
 from app.cli.given import decimal_of
 from app.cli.local import keys_of, local_gateway
 from app.domain.channels import DEFAULT_GROUP, BudgetPeriod, Key
+from app.domain.errors import InvalidRequest
 from app.domain.json import Json
 from app.domain.money import MICRO
+from app.domain.normalise.sources import web_address
 from app.engine.addresses import network_text
+from app.engine.callback_urls import check_callback
+from app.engine.guard import Guard
+from app.engine.keys import MadeKey
 from app.engine.money_desk import MoneyDesk
 from app.engine.views import key_view
 
@@ -43,6 +48,16 @@ def create(
     store_prompts: Annotated[
         bool, typer.Option("--store-prompts/--no-store-prompts", help="Whether its prompts and media may be written down.")
     ] = True,
+    keep_results: Annotated[
+        bool | None,
+        typer.Option(
+            "--keep-results/--no-keep-results",
+            help="Whether its results are copied to the storage; as channel and gateway say if left out.",
+        ),
+    ] = None,
+    callback_url: Annotated[
+        str | None, typer.Option(help="Who is told when a job ends that names no address of its own; https.")
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Refuse requests that would have to be adjusted.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -62,13 +77,16 @@ def create(
         budget_period=budget_period,
         allow_unpriced=allow_unpriced,
         store_prompts=store_prompts,
+        keep_results=keep_results,
+        callback_url=None if callback_url is None else _address(callback_url),
     )
-    made, text = run(_create(wanted))
+    made = run(_create(wanted))
     if as_json:
-        print_json({**key_view(made), "key": text})
+        print_json({**key_view(made.key), "key": made.text, "webhook_secret": made.webhook_secret})
     else:
-        typer.echo(text)
-        typer.echo(f"{made.id} ({made.name}): keep the key, it is shown this once.", err=True)
+        typer.echo(made.text)
+        typer.echo(f"Its webhooks are signed with {made.webhook_secret}", err=True)
+        typer.echo(f"{made.key.id} ({made.key.name}): keep the key and this secret, they are shown this once.", err=True)
 
 
 @app.command("list")
@@ -94,8 +112,10 @@ def revoke(key: Annotated[str, typer.Argument(help="Its id or name.")]) -> None:
     typer.echo(f"{ended.id} ({ended.name}) is revoked.")
 
 
-async def _create(wanted: Key) -> tuple[Key, str]:
+async def _create(wanted: Key) -> MadeKey:
     async with local_gateway() as gateway:
+        if wanted.callback_url is not None:
+            check_callback(wanted.callback_url, Guard(gateway.settings.allow_hosts), "callback_url")
         return await keys_of(gateway).add(wanted)
 
 
@@ -125,6 +145,13 @@ def _network(text: str) -> str:
         return network_text(text)
     except ValueError as error:
         fail(f"--allow-ip {error}.", _NOT_UNDERSTOOD)
+
+
+def _address(text: str) -> str:
+    try:
+        return web_address(text, "--callback-url")
+    except InvalidRequest as error:
+        fail(error.message, _NOT_UNDERSTOOD)
 
 
 def _models(key: Key) -> str:

@@ -20,6 +20,7 @@ from app.engine.declared_groups import group_steps
 from app.engine.declared_keys import Holders, deleted_key, key_steps
 from app.engine.declared_steps import Change, Pen, Step
 from app.engine.declared_tables import Table, by_name
+from app.engine.guard import Guard
 from app.store import channels as channel_store
 from app.store import groups as group_store
 from app.store import keys as key_store
@@ -73,10 +74,14 @@ class _Plan:
 
 @dataclass(frozen=True, slots=True)
 class DeclarationDesk:
-    """Compares files with what there is, and makes them true. Other processes see a change within two seconds (CONTRACT §4)."""
+    """Compares files with what there is, and makes them true. Other processes see a change within two seconds (CONTRACT §4).
+
+    `guard` says where webhooks may be sent.
+    """
 
     database: Database
     vault: Vault
+    guard: Guard
     now: Now
     actor: Actor = APPLY
 
@@ -84,7 +89,7 @@ class DeclarationDesk:
         """What `apply` would change; writes nothing. Raises InvalidRequest naming the place in the file that is wrong."""
         async with self.database.read() as connection:
             held = await _held(connection, self.vault)
-        return _plan(file, held, prune, self.now()).changes
+        return _plan(file, held, prune, self.guard, self.now()).changes
 
     async def apply(self, file: Declared, *, prune: bool = False) -> Applied:
         """Makes the file true in one transaction, or raises InvalidRequest and changes nothing.
@@ -95,14 +100,14 @@ class DeclarationDesk:
             return Applied()  # not even the counter of changes moves
         async with changing(self.database) as connection:
             now, held = self.now(), await _held(connection, self.vault)
-            plan = _plan(file, held, prune, now)  # again: what was checked must still hold when it is written
+            plan = _plan(file, held, prune, self.guard, now)  # again: what was checked must still hold when it is written
             pen = Pen(connection, self.vault, now, self.actor)
             written = [made for step in plan.steps if (made := await step.write(pen)) is not None]
             await _remember(connection, held.made, held.made.union(made.id for made in written) - plan.gone)
         return Applied(plan.changes, tuple(NewKey(made.name, made.text) for made in written if made.text is not None))
 
 
-def _plan(file: Declared, held: _Held, prune: bool, now: datetime) -> _Plan:
+def _plan(file: Declared, held: _Held, prune: bool, guard: Guard, now: datetime) -> _Plan:
     """Every check of the file is made here, before the first step is written; what goes goes first."""
     channels = _unnamed(held.channels, held.made, file.channels) if prune else []
     keys = _unnamed(held.keys, held.made, file.keys) if prune else []
@@ -115,7 +120,7 @@ def _plan(file: Declared, held: _Held, prune: bool, now: datetime) -> _Plan:
         *(deleted_key(key) for key in keys),
         *group_steps(file.groups, held.ratios),
         *channel_steps(file.channels, held.channels),
-        *key_steps(file.keys, staying, Holders(names), now),
+        *key_steps(file.keys, staying, Holders(names), guard, now),
     )
     return _Plan(steps, frozenset([*(channel.id for channel in channels), *(key.id for key in keys)]))
 

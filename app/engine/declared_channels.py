@@ -54,6 +54,7 @@ _READINGS = {
     "priority": integer(-1_000_000, 1_000_000),
     "weight": integer(0, 1_000_000),
     "max_concurrency": optional(integer(1, 1_000_000)),
+    "keep_results": optional(boolean),
     "price_ratio": ratio,
     "prices": json_fields,
     "overrides": _overrides,

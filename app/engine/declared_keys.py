@@ -11,8 +11,10 @@ from app.domain.channels import Key
 from app.domain.ids import RANDOM_BYTES, new_id
 from app.domain.json import Json
 from app.domain.money import MICRO
+from app.domain.normalise.sources import web_address
 from app.domain.normalise.values import boolean, integer, one_of, trimmed, wrong_value
 from app.engine import audit
+from app.engine.callback_urls import check_callback
 from app.engine.declared_steps import Change, Pen, Written, shown
 from app.engine.declared_tables import Table, by_name, read_fields
 from app.engine.declared_values import (
@@ -25,7 +27,8 @@ from app.engine.declared_values import (
     optional,
     several,
 )
-from app.engine.keys import insert
+from app.engine.guard import Guard
+from app.engine.keys import insert, store_new
 from app.engine.masking import MASK
 from app.store import keys as key_store
 from app.store.keys import hash_key
@@ -55,6 +58,8 @@ _READINGS = {
     "budget_period": one_of("total", "day", "month"),
     "allow_unpriced": boolean,
     "store_prompts": boolean,
+    "keep_results": optional(boolean),
+    "callback_url": optional(web_address),
     "enabled": boolean,
 }
 
@@ -98,7 +103,7 @@ class Holders:
         self.given[shown] = f"the key {name!r}"
 
 
-def key_steps(tables: Iterable[Table], held: Iterable[Key], holders: Holders, now: datetime) -> Iterator[KeyStep]:
+def key_steps(tables: Iterable[Table], held: Iterable[Key], holders: Holders, guard: Guard, now: datetime) -> Iterator[KeyStep]:
     """A step for each key that is not as the file says; raises InvalidRequest naming the place in the file."""
     known: dict[str, list[Key]] = defaultdict(list)
     for key in held:
@@ -108,7 +113,7 @@ def key_steps(tables: Iterable[Table], held: Iterable[Key], holders: Holders, no
             same = known.get(name, [])
             if len(same) > 1:
                 raise wrong_value("name", f"is the one of several keys: {', '.join(key.id for key in same)}")
-            step = _step(table, name, same[0] if same else None, holders, now)
+            step = _step(table, same[0] if same else None, holders, guard, now)
         if step is not None:
             yield step
 
@@ -118,16 +123,18 @@ def deleted_key(key: Key) -> KeyStep:
     return KeyStep(Change("delete", "key", key.name), key, None)
 
 
-def _step(table: Table, name: str, held: Key | None, holders: Holders, now: datetime) -> KeyStep | None:
+def _step(table: Table, held: Key | None, holders: Holders, guard: Guard, now: datetime) -> KeyStep | None:
     wanted = _wanted(table, held, holders)
     if wanted == held:
         return None
     if held is None and wanted.expires_at is not None and wanted.expires_at <= now:
         raise wrong_value("expires_at", "lies in the past")
+    if wanted.callback_url is not None and (held is None or wanted.callback_url != held.callback_url):
+        check_callback(wanted.callback_url, guard, "callback_url")
     fields = shown(held, wanted, table)
     if wanted.hash and (held is None or wanted.hash != held.hash):
         fields["key"] = {"from": None if held is None else MASK, "to": MASK}
-    return KeyStep(Change("create" if held is None else "update", "key", name, fields), held, wanted)
+    return KeyStep(Change("create" if held is None else "update", "key", wanted.name, fields), held, wanted)
 
 
 def _wanted(table: Table, held: Key | None, holders: Holders) -> Key:
@@ -146,11 +153,11 @@ def _wanted(table: Table, held: Key | None, holders: Holders) -> Key:
 
 async def _made(pen: Pen, wanted: Key) -> Written:
     if not wanted.hash:
-        made, text = await insert(pen.connection, wanted, pen.now, pen.actor)
-        return Written("key", made.id, made.name, text)
+        new = await insert(pen.connection, pen.vault, wanted, pen.now, pen.actor)
+        return Written("key", new.key.id, new.key.name, new.text)
     made_id = new_id("key", int(pen.now.timestamp() * 1000), os.urandom(RANDOM_BYTES))
     made = replace(wanted, id=made_id, created_at=pen.now)
-    await key_store.insert_one(pen.connection, made)
+    await store_new(pen.connection, pen.vault, made)
     await audit.write_change(pen.connection, pen.actor, pen.now, None, made)
     return Written("key", made.id, made.name)
 

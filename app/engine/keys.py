@@ -1,9 +1,9 @@
-"""Keys as operators make and change them; the clear text exists once, in the answer that made it."""
+"""Keys as operators make and change them; the clear text and the webhook secret are shown once, in the answer that made them."""
 
 import os
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -11,15 +11,27 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.domain.channels import Key
 from app.domain.errors import InvalidRequest, NotFound
 from app.domain.ids import RANDOM_BYTES, new_id
+from app.domain.webhooks import WebhookSecrets
 from app.engine.audit import COMMAND_LINE, ENVIRONMENT, Actor, write_change
 from app.engine.changes import changing
 from app.engine.clock import Now
+from app.engine.webhook_secrets import new_secret
 from app.store import keys as key_store
 from app.store.database import Database
 from app.store.keys import hash_key
+from app.store.secrets import Vault
 
 _HINT = 7  # characters of a key that are kept to recognise it by
 _RANDOM = 32  # bytes: 43 characters
+
+
+@dataclass(frozen=True, slots=True)
+class MadeKey:
+    """A new key with what nobody can learn later: its clear text, and the secret that signs its webhooks."""
+
+    key: Key
+    text: str = field(repr=False)
+    webhook_secret: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +39,17 @@ class KeyDesk:
     """Every way to read and change keys. Other processes see a change within two seconds (CONTRACT §4)."""
 
     database: Database
+    vault: Vault
     now: Now
     actor: Actor = COMMAND_LINE
 
-    async def add(self, key: Key) -> tuple[Key, str]:
-        """Stores a new key under an id of its own; also returns its clear text, which nobody can learn later."""
+    async def add(self, key: Key) -> MadeKey:
+        """Stores a new key under an id of its own."""
         now = self.now()
         if key.expires_at is not None and key.expires_at <= now:
             raise InvalidRequest("expires_at lies in the past.", param="expires_at")
         async with changing(self.database) as connection:
-            return await insert(connection, key, now, self.actor)
+            return await insert(connection, self.vault, key, now, self.actor)
 
     async def change(self, key_id: str, edit: Callable[[Key], Key]) -> Key:
         """Stores what `edit` makes of the key; raises NotFound."""
@@ -75,14 +88,22 @@ class KeyDesk:
             return await key_store.page(connection, before=before, limit=limit)
 
 
-async def insert(connection: AsyncConnection, key: Key, now: datetime, actor: Actor = ENVIRONMENT) -> tuple[Key, str]:
-    """Stores a new key and returns its clear text, inside a transaction of `changing`; a first start is nobody's doing."""
+async def insert(connection: AsyncConnection, vault: Vault, key: Key, now: datetime, actor: Actor = ENVIRONMENT) -> MadeKey:
+    """Stores a new key, inside a transaction of `changing`; a first start is nobody's doing."""
     text = f"sk-{secrets.token_urlsafe(_RANDOM)}"
     made_id = new_id("key", int(now.timestamp() * 1000), os.urandom(RANDOM_BYTES))
     made = replace(key, id=made_id, hash=hash_key(text), hint=text[:_HINT], created_at=now)
-    await key_store.insert_one(connection, made)
+    secret = await store_new(connection, vault, made)
     await write_change(connection, actor, now, None, made)
-    return made, text
+    return MadeKey(made, text, secret)
+
+
+async def store_new(connection: AsyncConnection, vault: Vault, key: Key) -> str:
+    """Stores a key that has its id and hash, with a webhook secret of its own, which is returned."""
+    secret = new_secret()
+    await key_store.insert_one(connection, key)
+    await key_store.put_webhook_secrets(connection, vault, key.id, WebhookSecrets(secret))
+    return secret
 
 
 async def _held(connection: AsyncConnection, key_id: str) -> Key:

@@ -1,4 +1,4 @@
-"""Forgets what is old: ended jobs with their files, answers that are no longer repeated, counters of request rates.
+"""Forgets what is old: ended jobs with their files, ended webhooks, answers that are no longer repeated, counters of request rates.
 
 In small transactions with a pause between, so that other writers never wait long; several processes may do it at once. Files go
 after the commit that forgot them: a crash between the two leaves a file that nothing refers to, never a job without its file.
@@ -17,12 +17,14 @@ from app.engine.clock import Now
 from app.store import rates as rate_store
 from app.store import replays as replay_store
 from app.store import retention as retention_store
+from app.store import webhooks as webhook_store
 from app.store.database import Database
 
 _BATCH = 100  # rows of a transaction: some 20 ms on SQLite
 _PAUSE = 0.05  # seconds in which others write
 _MOST_AT_ONCE = 40  # batches of a kind in one `tidy`, about four seconds: its caller has more to do
 _IDLE_RATES = timedelta(hours=1)
+_WEBHOOK_DAYS = 30.0  # that ended webhooks stay for operators to read; fewer where jobs stay fewer
 _log = logging.getLogger(__name__)
 
 
@@ -46,7 +48,7 @@ class Retention:
 
     async def tidy(self) -> None:
         """Removes what is due of everything, at most a few thousand of each; for calling about once a minute."""
-        for step in (self._purge_jobs, self._purge_answers, self._purge_rates):
+        for step in (self._purge_jobs, self._purge_webhooks, self._purge_answers, self._purge_rates):
             for _ in range(_MOST_AT_ONCE):
                 if not await step():
                     break
@@ -60,6 +62,12 @@ class Retention:
             purged = await retention_store.purge(connection, before=before, limit=_BATCH)
         await self._remove(purged.files)
         return purged.jobs
+
+    async def _purge_webhooks(self) -> int:
+        """Those that are still to be told stay: a webhook whose job is gone ends at its next try, and goes in its time."""
+        days = _WEBHOOK_DAYS if self.days is None else min(self.days, _WEBHOOK_DAYS)
+        async with self.database.write() as connection:
+            return await webhook_store.purge(connection, self.now() - timedelta(days=days), _BATCH)
 
     async def _purge_answers(self) -> int:
         now = self.now()

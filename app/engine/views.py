@@ -27,6 +27,7 @@ def channel_view(channel: Channel, rests: Mapping[str, Cooldown] | None = None) 
         "priority": channel.priority,
         "weight": channel.weight,
         "max_concurrency": channel.max_concurrency,
+        "keep_results": channel.keep_results,
         "price_ratio": _number(channel.price_ratio),
         "prices": channel.prices,
         "overrides": {"set": channel.set_fields, "drop": channel.drop_fields},
@@ -54,6 +55,8 @@ def key_view(key: Key) -> dict[str, Json]:
         "budget_period": key.budget_period,
         "allow_unpriced": key.allow_unpriced,
         "store_prompts": key.store_prompts,
+        "keep_results": key.keep_results,
+        "callback_url": key.callback_url,
         "enabled": key.enabled,
         "created_at": seconds(key.created_at),
     }

@@ -121,6 +121,7 @@ def test_programs_get_json(ready: Command, file: Path) -> None:
         ("${TEAM_KEY}", "${NO_SUCH_KEY}", "keys[1].key: The environment variable NO_SUCH_KEY is not set."),
         ("[[keys]]", "[[keys]", "The file is not TOML: "),
         ("rpm = 60", "rpm = 0", "keys[0].rpm: `rpm` must be from 1 to 1000000."),
+        ("rpm = 60", 'callback_url = "http://app.example.com/hook"', "keys[0].callback_url: The URL is not https."),
     ],
 )
 def test_what_cannot_be_is_one_line_with_its_place_and_nothing_is_done(
@@ -144,3 +145,13 @@ def test_a_file_that_cannot_be_read_is_one_line(ready: Command, machine: Path) -
 def test_without_a_database_apply_says_so_and_makes_nothing(filmgate: Command, file: Path, machine: Path) -> None:
     assert filmgate("apply", "gate.toml").stderr.startswith("error: There is no database ")
     assert list(machine.iterdir()) == [file]
+
+
+def test_a_file_may_name_an_address_at_a_host_that_the_settings_allow(
+    ready: Command, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text(FILE.replace("rpm = 60", 'callback_url = "http://hooks.lan/hook"'))
+    monkeypatch.setenv("FILMGATE_ALLOW_HOSTS", "hooks.lan")
+    assert ready("apply", "gate.toml").exit_code == 0
+    _, team = printed(ready("keys", "list", "--json"))
+    assert team["callback_url"] == "http://hooks.lan/hook"

@@ -40,6 +40,13 @@ def test_a_channel_is_added_and_listed_with_its_credential_masked(ready: Command
     assert SECRET not in shown.output + ready("channels", "list").output
 
 
+@pytest.mark.parametrize(("words", "kept"), [((), None), (("--keep-results",), True), (("--no-keep-results",), False)])
+def test_a_channel_says_whether_results_are_kept_only_when_told(ready: Command, words: tuple[str, ...], kept: bool | None) -> None:
+    add(ready, "boats", "--adapter", "sandbox", *words)
+    (channel,) = printed(ready("channels", "list", "--json"))
+    assert channel["keep_results"] is kept
+
+
 def test_a_secret_may_come_from_a_file_or_a_prompt(ready: Command, machine: Path) -> None:
     (machine / "key.txt").write_text(f"{SECRET}\n")
     add(ready, "from-file", "--adapter", "ark", "--credential", "api_key=@key.txt")

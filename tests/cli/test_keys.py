@@ -12,6 +12,7 @@ def test_a_key_is_printed_alone_so_that_a_script_can_take_it(ready: Command) -> 
     assert result.exit_code == 0
     assert re.fullmatch(r"sk-[A-Za-z0-9_-]{43}\n", result.stdout)
     assert "shown this once" in result.stderr
+    assert re.search(r"whsec_[A-Za-z0-9]{44}\n", result.stderr)
 
 
 def test_listed_keys_show_their_hint_and_not_their_text(ready: Command) -> None:
@@ -34,6 +35,8 @@ def test_json_of_a_new_key_holds_its_text(ready: Command) -> None:
     key = printed(ready("keys", "create", "boats", "--strict", "--expires", "2100-01-01", "--json"))
     assert key["key"].startswith(key["hint"])
     assert (key["strict"], key["expires_at"]) == (True, 4_102_444_800)
+    assert re.fullmatch(r"whsec_[A-Za-z0-9]{44}", key["webhook_secret"])
+    assert key["webhook_secret"] not in ready("keys", "list", "--json").stdout
 
 
 def test_a_key_is_revoked_by_name_or_id(ready: Command) -> None:
@@ -102,3 +105,22 @@ def test_a_limit_that_cannot_be_is_one_line_and_exit_code_2(ready: Command, word
 @pytest.mark.parametrize("words", [("--rpm", "0"), ("--max-concurrency", "0"), ("--budget-period", "week")])
 def test_a_limit_out_of_its_range_is_not_understood(ready: Command, words: tuple[str, ...]) -> None:
     assert ready("keys", "create", "boats", *words).exit_code == 2
+
+
+def test_a_key_may_have_an_address_that_is_told(ready: Command) -> None:
+    key = printed(ready("keys", "create", "boats", "--callback-url", "https://app.example.com/hook", "--json"))
+    assert key["callback_url"] == "https://app.example.com/hook"
+
+
+@pytest.mark.parametrize(
+    ("address", "code"), [("ftp://app.example.com", 2), ("http://app.example.com", 1), ("https://10.0.0.1/", 1)]
+)
+def test_an_address_that_may_not_be_told_makes_no_key(ready: Command, address: str, code: int) -> None:
+    result = ready("keys", "create", "boats", "--callback-url", address)
+    assert (result.exit_code, result.stderr.count("\n")) == (code, 1)
+    assert printed(ready("keys", "list", "--json")) == []
+
+
+@pytest.mark.parametrize(("words", "kept"), [((), None), (("--keep-results",), True), (("--no-keep-results",), False)])
+def test_a_key_says_whether_results_are_kept_only_when_told(ready: Command, words: tuple[str, ...], kept: bool | None) -> None:
+    assert printed(ready("keys", "create", "boats", *words, "--json"))["keep_results"] is kept

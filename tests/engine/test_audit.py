@@ -47,7 +47,7 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
 
 
 def keys_of(database: Database) -> KeyDesk:
-    return KeyDesk(database, lambda: NOW, ADMIN)
+    return KeyDesk(database, VAULT, lambda: NOW, ADMIN)
 
 
 def channels_of(database: Database) -> ChannelDesk:
@@ -62,7 +62,8 @@ async def lines(database: Database) -> list[AuditLine]:
 
 async def test_the_life_of_a_key_is_told(database: Database) -> None:
     desk = keys_of(database)
-    key, text = await desk.add(KEY)
+    made_key = await desk.add(KEY)
+    key, text = made_key.key, made_key.text
     await desk.change(key.id, lambda held: replace(held, rpm=None, budget=2_500_000))
     await desk.delete(key.id)
     made, changed, gone = await lines(database)
@@ -110,7 +111,7 @@ async def test_a_credential_that_is_replaced_leaves_a_line_though_its_mask_is_th
 
 
 async def test_a_change_that_changes_nothing_leaves_no_line(database: Database) -> None:
-    key, _ = await keys_of(database).add(KEY)
+    key = (await keys_of(database).add(KEY)).key
     channel = await channels_of(database).add(CHANNEL)
     await keys_of(database).change(key.id, lambda held: held)
     await channels_of(database).change(channel.id, lambda held: held)
@@ -121,7 +122,7 @@ async def test_a_change_that_fails_leaves_no_line(database: Database) -> None:
     def broken(held: Key) -> Key:
         raise RuntimeError
 
-    key, _ = await keys_of(database).add(KEY)
+    key = (await keys_of(database).add(KEY)).key
     with pytest.raises(RuntimeError):
         await keys_of(database).change(key.id, broken)
     with pytest.raises(NotFound):
@@ -130,7 +131,7 @@ async def test_a_change_that_fails_leaves_no_line(database: Database) -> None:
 
 
 async def test_whoever_has_no_name_is_the_command_line(database: Database) -> None:
-    await KeyDesk(database, lambda: NOW).add(KEY)
+    await KeyDesk(database, VAULT, lambda: NOW).add(KEY)
     await ChannelDesk(database, VAULT, lambda: NOW).add(CHANNEL)
     assert {(line.actor, line.request_id) for line in await lines(database)} == {("command line", None)}
 
@@ -174,7 +175,7 @@ def test_every_kind_of_value_has_a_form() -> None:
 
 
 async def test_operators_read_lines_with_times_in_seconds(database: Database) -> None:
-    key, _ = await keys_of(database).add(KEY)
+    key = (await keys_of(database).add(KEY)).key
     (shown,) = await AuditDesk(database).page(kind="key", limit=10)
     assert list(shown) == ["id", "at", "actor", "action", "kind", "subject", "name", "changes", "request_id"]
     assert (shown["at"], shown["subject"]) == (int(NOW.timestamp()), key.id)

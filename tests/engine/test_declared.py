@@ -24,6 +24,7 @@ from app.engine.declared_file import read_declared
 from app.engine.declared_keys import Holders, key_steps
 from app.engine.declared_steps import Change
 from app.engine.declared_tables import Table
+from app.engine.guard import Guard
 from app.engine.keys import KeyDesk
 from app.store import audit as audit_store
 from app.store import channels as channel_store
@@ -42,6 +43,7 @@ from tests.store.samples import job
 pytestmark = pytest.mark.anyio
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 VAULT = Vault(["tests"])
+GUARD = Guard(("hooks.lan",))
 SECRET, OTHER = "Wq7credentialCanaryZk3", "Xr8anotherCredentialJv9"
 TEXT, NEXT = "sk-team-0123456789-0123456789-0123456789", "sk-next-9876543210-9876543210-9876543210"
 ALIKE = f"{NEXT[:-1]}x"
@@ -91,7 +93,7 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
 
 
 def desk_of(database: Database, now: datetime = NOW, vault: Vault = VAULT) -> DeclarationDesk:
-    return DeclarationDesk(database, vault, lambda: now)
+    return DeclarationDesk(database, vault, GUARD, lambda: now)
 
 
 async def apply(database: Database, text: str, environ: Mapping[str, str] = ENVIRON, *, prune: bool = False) -> Applied:
@@ -410,7 +412,7 @@ async def test_two_keys_cannot_have_one_text_nor_the_admin_keys(database: Databa
 
 async def test_a_name_that_several_keys_have_is_refused(database: Database) -> None:
     for _ in range(2):
-        await KeyDesk(database, lambda: NOW).add(Key(id="", name="team", hash=""))
+        await KeyDesk(database, VAULT, lambda: NOW).add(Key(id="", name="team", hash=""))
     error = await refusal(database, KEY)
     assert error.param == "keys[0].name"
     assert all(key.id in error.message for key in (await state(database))[2])
@@ -427,7 +429,7 @@ async def test_a_key_that_has_expired_since_is_no_difference(database: Database)
 async def test_prune_deletes_what_a_file_made_and_nothing_else(database: Database) -> None:
     await ChannelDesk(database, VAULT, lambda: NOW).add(Channel(id="", name="mine", adapter="sandbox", base_url=""))
     mine = '[[channels]]\nname = "mine"\nadapter = "sandbox"\nweight = 2\n'
-    await KeyDesk(database, lambda: NOW).add(Key(id="", name="by hand", hash=""))
+    await KeyDesk(database, VAULT, lambda: NOW).add(Key(id="", name="by hand", hash=""))
     await apply(database, EVERYTHING + mine)
     assert await apply(database, CHANNEL + KEY) == Applied()
     pruned = await apply(database, CHANNEL + KEY, prune=True)
@@ -474,6 +476,60 @@ async def test_an_environments_channel_may_be_tuned_though_not_made(database: Da
     assert (await channels(database))["env-ark"].priority == 7
 
 
+@pytest.mark.parametrize("kept", [True, False])
+async def test_a_file_says_whether_results_are_kept_until_it_says_none(database: Database, kept: bool) -> None:
+    said, unsaid = f"keep_results = {str(kept).lower()}\n", 'keep_results = "none"\n'
+    await apply(database, SANDBOX + said + KEY + said)
+    assert ((await channels(database))["try"].keep_results, (await keys(database))["team"].keep_results) == (kept, kept)
+    assert await apply(database, SANDBOX + KEY) == Applied()
+    applied = await apply(database, SANDBOX + unsaid + KEY + unsaid)
+    assert [change.fields for change in applied.changes] == [{"keep_results": {"from": kept, "to": None}}] * 2
+    assert ((await channels(database))["try"].keep_results, (await keys(database))["team"].keep_results) == (None, None)
+
+
+async def test_a_keys_callback_address_is_kept_until_the_file_says_none(database: Database) -> None:
+    for address in ("https://app.example.com/hook", "http://hooks.lan/hook"):
+        await apply(database, KEY + f'callback_url = "{address}"')
+        assert (await keys(database))["team"].callback_url == address
+    await apply(database, KEY + 'callback_url = "none"')
+    assert (await keys(database))["team"].callback_url is None
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("http://app.example.com/hook", "The URL is not https."),
+        ("https://10.0.0.1/hook", "The URL leads to a private address."),
+        ("https://localhost/hook", "The URL names a private host."),
+        ("https://me:secret@app.example.com/", "The URL carries a user name or password."),
+    ],
+)
+async def test_an_address_to_which_nothing_may_be_sent_is_refused_for_new_and_held_keys(
+    database: Database, address: str, said: str
+) -> None:
+    wrong = KEY + f'callback_url = "{address}"'
+    new = await refusal(database, wrong)
+    await apply(database, KEY + 'callback_url = "https://app.example.com/hook"')
+    held = await refusal(database, wrong)
+    assert {(error.param, error.message) for error in (new, held)} == {("keys[0].callback_url", said)}
+
+
+async def test_an_address_of_the_environment_is_not_shown_when_refused(database: Database) -> None:
+    address = "http://app.example.com/Wq7hookCanaryZk3"
+    error = await refusal(database, KEY + 'callback_url = "${HOOK}"', {"HOOK": address})
+    assert error.param == "keys[0].callback_url"
+    assert "Canary" not in error.message
+
+
+async def test_an_address_that_stays_is_not_judged_again(database: Database) -> None:
+    held = KEY + 'callback_url = "http://hooks.lan/hook"\n'
+    await apply(database, held)
+    stricter = DeclarationDesk(database, VAULT, Guard(), lambda: NOW)
+    assert await stricter.apply(read_declared(held, {})) == Applied()
+    applied = await stricter.apply(read_declared(held.replace("rpm = 60", "rpm = 61"), {}))
+    assert [change.fields for change in applied.changes] == [{"rpm": {"from": 60, "to": 61}}]
+
+
 # What the admin API takes and what a file takes: the same fields, and the same values of each.
 
 _BY_FIELD: dict[str, list[Json]] = {
@@ -485,6 +541,22 @@ _BY_FIELD: dict[str, list[Json]] = {
     "strict": [True, []],
     "allow_unpriced": [True, "x"],
     "store_prompts": [False, "x"],
+    "keep_results": [True, False, "true", "x", "", 2, []],
+    "callback_url": [
+        "https://a.example.com/hook",
+        " HTTPS://a.example.com ",
+        "http://hooks.lan/hook",
+        "http://a.example.com",
+        "https://10.0.0.1/",
+        "https://localhost",
+        "https://me@a.example.com",
+        "ftp://a.example.com",
+        "https://",
+        "",
+        "x",
+        1,
+        ["x"],
+    ],
     "priority": [0, -1_000_000, 1_000_000, -1_000_001, 1_000_001, 1.5, "x"],
     "weight": [0, 1_000_000, -1, 1_000_001],
     "price_ratio": [
@@ -555,9 +627,11 @@ def channel_over_http(body: dict[str, Json]) -> Channel | None:
 
 def key_over_http(body: dict[str, Json]) -> Key | None:
     try:
-        return KeyBody.model_validate(body).key()
-    except ValidationError:
+        given = KeyBody.model_validate(body)
+        given.check(GUARD)
+    except (ValidationError, InvalidRequest):
         return None
+    return given.key()
 
 
 def channel_of_a_file(body: dict[str, Json]) -> Channel | None:
@@ -570,7 +644,7 @@ def channel_of_a_file(body: dict[str, Json]) -> Channel | None:
 
 def key_of_a_file(body: dict[str, Json]) -> Key | None:
     try:
-        (step,) = key_steps([Table("keys[0]", body)], [], Holders({}), NOW)
+        (step,) = key_steps([Table("keys[0]", body)], [], Holders({}), GUARD, NOW)
     except InvalidRequest:
         return None
     return step.wanted

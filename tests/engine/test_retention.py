@@ -11,12 +11,14 @@ from sqlalchemy import func, insert, select
 
 from app.domain.jobs import JobStatus, Output, Stage
 from app.domain.replays import Replay, StoredAnswer
+from app.domain.webhooks import Webhook, WebhookState, WebhookTry
 from app.engine.assets import FolderAssets
 from app.engine.retention import Retention
-from app.store import jobs, replays
+from app.store import jobs, replays, webhooks
 from app.store.database import Database
 from app.store.tables import jobs as job_table
-from app.store.tables import rates
+from app.store.tables import rates, webhook_tries
+from app.store.webhooks import WebhookFilter
 from tests.databases import fresh_database
 from tests.domain.builders import NOW, job
 
@@ -139,3 +141,58 @@ async def test_tidying_removes_old_jobs_expired_answers_and_idle_counters(shelf:
         assert await replays.get(connection, "key_1", "key:1") is None
         assert await replays.get(connection, "key_1", "key:2") is not None
         assert list((await connection.execute(select(rates.c.name))).scalars()) == ["busy"]
+
+
+async def told(database: Database, number: int, *, ago: timedelta, ended: bool = True, job_id: str = "task_gone") -> None:
+    """A webhook with one try: at that time it was delivered, or is to be tried again."""
+    at, state = NOW - ago, WebhookState.DELIVERED if ended else WebhookState.PENDING
+    webhook = Webhook(
+        id=f"evt_{number}",
+        key_id="key_1",
+        job_id=job_id,
+        url="https://app.example.com/hook",
+        type="video.completed",
+        created_at=at,
+        due=at,
+    )
+    async with database.write() as connection:
+        await webhooks.insert(connection, webhook)
+        await webhooks.note_try(connection, webhook, WebhookTry(at=at, status=200), state, None if ended else at, at)
+
+
+async def remembered(database: Database) -> tuple[set[str], set[str]]:
+    """The ids of the webhooks that are there, and of those of which a try is there."""
+    async with database.read() as connection:
+        found = {webhook.id for webhook in await webhooks.page(connection, WebhookFilter())}
+        return found, set((await connection.execute(select(webhook_tries.c.webhook_id))).scalars())
+
+
+@pytest.mark.parametrize(
+    ("days", "left"),
+    [(None, {"evt_1", "evt_2", "evt_4"}), (90, {"evt_1", "evt_2", "evt_4"}), (7, {"evt_1", "evt_4"}), (0.5, {"evt_4"})],
+)
+async def test_ended_webhooks_go_with_their_tries_after_thirty_days_or_sooner_as_jobs_do(
+    shelf: Shelf, days: float | None, left: set[str]
+) -> None:
+    for number, ago in ((1, 1), (2, 29), (3, 31)):
+        await told(shelf.database, number, ago=ago * DAY)
+    await told(shelf.database, 4, ago=31 * DAY, ended=False)
+    await retention(shelf, days).tidy()
+    assert await remembered(shelf.database) == (left, left)
+
+
+async def test_more_than_one_batch_of_webhooks_goes_at_once(shelf: Shelf) -> None:
+    for number in range(230):
+        await told(shelf.database, number, ago=31 * DAY)
+    await retention(shelf, days=None).tidy()
+    assert await remembered(shelf.database) == (set(), set())
+
+
+async def test_a_job_that_goes_leaves_what_is_still_to_be_told_of_it_to_the_one_who_tells(shelf: Shelf) -> None:
+    await ended(shelf, 1, NOW - 2 * DAY)
+    await told(shelf.database, 1, ago=2 * DAY, ended=False, job_id="task_1")
+    await retention(shelf).tidy()
+    assert await count(shelf.database) == 0
+    async with shelf.database.write() as connection:
+        (claimed,) = await webhooks.claim(connection, now=NOW, until=NOW + DAY, limit=1)
+    assert (claimed.id, claimed.job_id) == ("evt_1", "task_1")

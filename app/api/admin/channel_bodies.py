@@ -16,11 +16,16 @@ class Overrides(Strict):
     drop: list[ModelName] = []
 
 
-_PLAIN = frozenset({"models", "groups", "priority", "weight", "max_concurrency", "price_ratio", "prices", "settings", "enabled"})
+_PLAIN = frozenset(
+    {
+        *("models", "groups", "priority", "weight", "max_concurrency", "keep_results"),
+        *("price_ratio", "prices", "settings", "enabled"),
+    }
+)
 
 
 class ChannelOptions(Strict):
-    """What can be set at creation and changed later."""
+    """What can be set at creation and changed later; null takes a limit away, and leaves `keep_results` to key and gateway."""
 
     base_url: Url | None = None
     credentials: Objects = []
@@ -29,6 +34,7 @@ class ChannelOptions(Strict):
     priority: Priority = 0
     weight: Weight = 1
     max_concurrency: Limit | None = None
+    keep_results: bool | None = None
     price_ratio: Ratio = Field(default=Ratio(1))
     prices: JsonFields = {}
     overrides: Overrides = Overrides()

@@ -17,7 +17,7 @@ async def _channels(gateway: GatewayDep) -> ChannelDesk:
 
 
 async def _keys(gateway: GatewayDep) -> KeyDesk:
-    return KeyDesk(gateway.database, gateway.now, admin_actor())
+    return KeyDesk(gateway.database, gateway.vault, gateway.now, admin_actor())
 
 
 async def _audit(gateway: GatewayDep) -> AuditDesk:

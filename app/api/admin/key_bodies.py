@@ -5,13 +5,15 @@ from typing import Annotated
 
 from pydantic import Field
 
-from app.api.admin.types import Groups, Limit, ModelName, Moment, Name, Networks, Strict, Usd
+from app.api.admin.types import Groups, Limit, ModelName, Moment, Name, Networks, Strict, Usd, WebAddress
 from app.domain.channels import DEFAULT_GROUP, BudgetPeriod, Key
 from app.domain.money import MICRO
+from app.engine.callback_urls import check_callback
+from app.engine.guard import Guard
 
 
 class KeyOptions(Strict):
-    """What can be set at creation and changed later; null takes a limit away."""
+    """What can be set at creation and changed later; null takes a limit away, and leaves `keep_results` to channel and gateway."""
 
     groups: Groups = frozenset({DEFAULT_GROUP})
     models: Annotated[frozenset[ModelName], Field(min_length=1, max_length=10_000)] | None = None
@@ -24,7 +26,14 @@ class KeyOptions(Strict):
     budget_period: BudgetPeriod = "total"
     allow_unpriced: bool = False
     store_prompts: bool = True
+    keep_results: bool | None = None
+    callback_url: WebAddress | None = None
     enabled: bool = True
+
+    def check(self, guard: Guard) -> None:
+        """Raises InputRefused for a `callback_url` to which nothing may be sent."""
+        if self.callback_url is not None:
+            check_callback(self.callback_url, guard, "callback_url")
 
     def on(self, key: Key) -> Key:
         """The key with every field that the body names."""

@@ -8,6 +8,7 @@ from app.api.admin.key_bodies import KeyBody, KeyPatch
 from app.api.admin.money import Money
 from app.api.answers import json_answer
 from app.api.deps import GatewayDep
+from app.engine.guard import Guard
 from app.engine.views import page_view, split_page
 
 router = admin_router()
@@ -15,11 +16,13 @@ router = admin_router()
 
 @router.post("/keys", status_code=201)
 async def create_key(body: KeyBody, keys: Keys, money: Money, gateway: GatewayDep) -> Response:
-    """Makes a key; its text is in this answer and nowhere else."""
-    made, text = await keys.add(body.key())
+    """Makes a key; its text and its webhook secret are in this answer and nowhere else."""
+    body.check(Guard(gateway.settings.allow_hosts))
+    made = await keys.add(body.key())
     await gateway.configuration.refresh()
-    (view,) = await money.keys([made])
-    return json_answer({**view, "key": text}, 201, {"cache-control": "no-store"})
+    (view,) = await money.keys([made.key])
+    shown = {**view, "key": made.text, "webhook_secret": made.webhook_secret}
+    return json_answer(shown, 201, {"cache-control": "no-store"})
 
 
 @router.get("/keys")
@@ -39,6 +42,7 @@ async def get_key(key_id: str, keys: Keys, money: Money) -> Response:
 @router.patch("/keys/{key_id}")
 async def change_key(key_id: str, body: KeyPatch, keys: Keys, money: Money, gateway: GatewayDep) -> Response:
     """Changes what the body names."""
+    body.check(Guard(gateway.settings.allow_hosts))
     changed = await keys.change(key_id, body.on)
     await gateway.configuration.refresh()
     (view,) = await money.keys([changed])

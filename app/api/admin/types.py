@@ -8,6 +8,8 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, PlainValidator, StringConstraints
 
 from app.domain.channels import ModelMap
+from app.domain.errors import InvalidRequest
+from app.domain.normalise.sources import web_address
 from app.engine.addresses import network_text
 
 _MOST_MODELS = 10_000
@@ -30,6 +32,16 @@ ModelName: TypeAlias = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_printable)
 ]
 Url: TypeAlias = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000), AfterValidator(_printable)]
+
+
+def _web_address(value: str) -> str:
+    try:
+        return web_address(value, "it")
+    except InvalidRequest as error:
+        raise ValueError("must be an http(s) URL") from error
+
+
+WebAddress: TypeAlias = Annotated[str, AfterValidator(_web_address)]
 Groups: TypeAlias = Annotated[frozenset[Name], Field(min_length=1, max_length=100)]
 Priority: TypeAlias = Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
 Weight: TypeAlias = Annotated[int, Field(ge=0, le=1_000_000)]

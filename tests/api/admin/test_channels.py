@@ -45,6 +45,7 @@ async def test_a_new_channel_has_an_id_and_the_defaults_of_the_contract(admin: h
         "priority": 0,
         "weight": 1,
         "max_concurrency": None,
+        "keep_results": None,
         "price_ratio": 1,
         "prices": {},
         "overrides": {"set": {}, "drop": []},
@@ -74,6 +75,19 @@ async def test_a_limit_of_open_jobs_is_kept_until_null_takes_it_away(site: Site,
     assert held is not None
     assert held.max_concurrency == 3
     assert (await admin.patch(path, json={"max_concurrency": None})).json()["max_concurrency"] is None
+
+
+async def test_whether_results_are_kept_is_said_until_null_leaves_it_to_others(site: Site, admin: httpx.AsyncClient) -> None:
+    channel = await made(admin, keep_results=True)
+    path = f"/admin/channels/{channel['id']}"
+    assert channel["keep_results"] is True
+    assert (await admin.patch(path, json={"weight": 2})).json()["keep_results"] is True
+    assert (await admin.patch(path, json={"keep_results": False})).json()["keep_results"] is False
+    held = site.gateway.configuration.channel(channel["id"])
+    assert held is not None
+    assert held.keep_results is False
+    assert (await admin.patch(path, json={"keep_results": None})).json()["keep_results"] is None
+    assert (await admin.get(path)).json()["keep_results"] is None
 
 
 async def test_lists_turn_pages_by_next(admin: httpx.AsyncClient) -> None:
@@ -120,6 +134,8 @@ async def test_lists_turn_pages_by_next(admin: httpx.AsyncClient) -> None:
         ({"overrides": {"set": {"a": "\ud800"}}}, "invalid_value", "overrides"),
         ({"max_concurrency": 0}, "invalid_value", "max_concurrency"),
         ({"max_concurrency": "two"}, "invalid_value", "max_concurrency"),
+        ({"keep_results": "perhaps"}, "invalid_value", "keep_results"),
+        ({"keep_results": 2}, "invalid_value", "keep_results"),
         ({"enabled": "perhaps"}, "invalid_value", "enabled"),
     ],
 )

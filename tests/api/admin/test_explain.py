@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from tests.api.conftest import VIDEO, Site, error_of
+from tests.api.test_videos import filled
 from tests.api.vendor import PIXEL
 from tests.gateways import CHANNEL, KEY, stored
 
@@ -139,6 +140,27 @@ async def test_a_remix_takes_the_model_of_its_source(site: Site, admin: httpx.As
     source = await site.finished()
     found = await explained(admin, f"/v1/videos/{source['id']}/remix", json={"prompt": "at night"}, key_id=KEY.id)
     assert (found["request"]["model"], found["request"]["mode"]) == (VIDEO["model"], "remix")
+
+
+@pytest.mark.parametrize("model", [{}, {"model": "sandbox-video"}])
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("/v1/videos/edits", {"video": {"id": "{id}"}}),
+        ("/v1/videos/extensions", {"video_id": "{id}"}),
+        ("/v1/videos/{id}/remix", {}),
+    ],
+)
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_source_is_refused_as_its_client_would_hear(
+    site: Site, admin: httpx.AsyncClient, path: str, source: dict[str, Any], model: dict[str, str], known: bool
+) -> None:
+    job_id = (await site.created())["id"] if known else "task_none"
+    path, body = path.format(id=job_id), {"prompt": "at night", **model, **filled(source, job_id)}
+    heard = await site.client.post(path, json=body)
+    told = await admin.post("/admin/explain", json={"path": path, "json": body, "key_id": KEY.id})
+    assert (told.status_code, told.json()["error"]) == (heard.status_code, heard.json()["error"])
+    assert heard.status_code == (400 if known else 404)
 
 
 async def test_another_keys_source_does_not_exist(site: Site, admin: httpx.AsyncClient) -> None:

@@ -33,7 +33,9 @@ async def test_a_new_key_is_shown_once_and_works_at_once(site: Site, admin: http
         await admin.get(f"/admin/keys/{key['id']}"),
         await admin.patch(f"/admin/keys/{key['id']}", json={}),
     ]
-    assert not any(key["key"] in shown.text or hash_key(key["key"]) in shown.text for shown in later)
+    assert re.fullmatch(r"whsec_[A-Za-z0-9]{44}", key["webhook_secret"])
+    hidden = (key["key"], hash_key(key["key"]), key["webhook_secret"])
+    assert not any(text in shown.text for shown in later for text in hidden)
     async with client_of(site.app, key["key"]) as client:
         assert (await client.get("/v1/models")).status_code == 200
 
@@ -63,6 +65,8 @@ async def test_a_key_has_the_defaults_of_the_contract(admin: httpx.AsyncClient) 
         "budget_period": "total",
         "allow_unpriced": False,
         "store_prompts": True,
+        "keep_results": None,
+        "callback_url": None,
         "enabled": True,
     }
     assert {name: key[name] for name in defaults} == defaults
@@ -140,6 +144,7 @@ async def test_a_strict_key_turns_warnings_into_refusals(site: Site, admin: http
 async def test_a_change_touches_only_what_it_names(admin: httpx.AsyncClient) -> None:
     key = await made(admin, groups=["a", "b"], models=["m"])
     key.pop("key")
+    key.pop("webhook_secret")
     changed = (await admin.patch(f"/admin/keys/{key['id']}", json={"name": "ships", "models": None})).json()
     assert changed == {**key, "name": "ships", "models": None}
 
@@ -226,3 +231,42 @@ async def test_a_place_that_does_not_exist_gives_an_empty_page(admin: httpx.Asyn
 async def test_times_are_unix_seconds(admin: httpx.AsyncClient) -> None:
     created = (await made(admin))["created_at"]
     assert abs(datetime.now(UTC).timestamp() - created) < 60
+
+
+async def test_a_default_callback_address_is_checked_as_a_clients_is(admin: httpx.AsyncClient) -> None:
+    key = await made(admin, callback_url="https://app.example.com/hook?a=1")
+    assert key["callback_url"] == "https://app.example.com/hook?a=1"
+    path = f"/admin/keys/{key['id']}"
+    for address in ("http://app.example.com/hook", "https://10.0.0.1/", "https://localhost/", "ftp://app.example.com", "x", ""):
+        for answer in (
+            await admin.post("/admin/keys", json={"name": "boats", "callback_url": address}),
+            await admin.patch(path, json={"callback_url": address}),
+        ):
+            assert answer.status_code == 400
+            assert error_of(answer)["param"] == "callback_url"
+    assert (await admin.get(path)).json()["callback_url"] == "https://app.example.com/hook?a=1"
+    assert (await admin.patch(path, json={"callback_url": None})).json()["callback_url"] is None
+
+
+async def test_whether_results_are_kept_is_said_until_null_leaves_it_to_others(site: Site, admin: httpx.AsyncClient) -> None:
+    key = await made(admin, keep_results=False)
+    path = f"/admin/keys/{key['id']}"
+    assert key["keep_results"] is False
+    assert (await admin.patch(path, json={"name": "ships"})).json()["keep_results"] is False
+    assert (await admin.patch(path, json={"keep_results": True})).json()["keep_results"] is True
+    held = site.gateway.configuration.key_by_id(key["id"])
+    assert held is not None
+    assert held.keep_results is True
+    assert (await admin.patch(path, json={"keep_results": None})).json()["keep_results"] is None
+    assert (await admin.get(path)).json()["keep_results"] is None
+
+
+@pytest.mark.parametrize("value", ["perhaps", "", 2, [], {}])
+async def test_whether_results_are_kept_is_yes_no_or_null(admin: httpx.AsyncClient, value: object) -> None:
+    key = await made(admin)
+    for answer in (
+        await admin.post("/admin/keys", json={"name": "boats", "keep_results": value}),
+        await admin.patch(f"/admin/keys/{key['id']}", json={"keep_results": value}),
+    ):
+        assert answer.status_code == 400
+        assert error_of(answer)["param"] == "keep_results"
