@@ -1,10 +1,10 @@
 """Writes `docs/models.md` from the data files; a test holds the two together."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
 
 from app.adapters.registry import adapters, catalogue
 from app.domain.capabilities import Capabilities, InputRule, ModelCard
+from app.domain.lengths import span_text
 from app.domain.media import Role
 
 _HEAD = """# Models
@@ -56,9 +56,7 @@ def lengths_text(able: Capabilities) -> str:
     """The lengths that a model makes, in seconds."""
     if able.durations is None:
         return ""
-    lengths = able.durations
-    whole = len(lengths) > 2 and all(after - before == 1 for before, after in pairwise(lengths))
-    text = f"{lengths[0]:g}-{lengths[-1]:g}" if whole else " ".join(f"{length:g}" for length in lengths)
+    text = span_text(able.durations)
     return f"{text} or auto" if able.duration_auto else text or "—"
 
 

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from app.adapters.registry import adapters
-from app.api.dialects.models import Offer, capabilities_object
+from app.api.dialects.models import capabilities_object
 from app.domain.channels import Channel
 from app.domain.errors import InvalidRequest
 from app.domain.media import Role
+from app.domain.offers import Offer
 from app.domain.requests import ImageRequest, Mode, Request, VideoRequest, codes
 from app.engine.plan import Planned, make_plan
 from tests.adapters.test_every_model import CASES, Case, asked, item, job, media

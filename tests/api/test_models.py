@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from app.adapters.registry import catalogue
-from app.api.dialects.models import Offer, capabilities_object, model_object
+from app.api.dialects.models import capabilities_object, model_object
 from app.domain.channels import Channel
 from app.domain.json import Json
+from app.domain.offers import Offer
+from app.engine.changes import changing
+from app.store import groups as group_store
 from app.store.keys import hash_key
 from tests.api.conftest import SANDBOX, Site, error_of, site_on
 from tests.gateways import CHANNEL, KEY, another
@@ -100,6 +103,16 @@ async def test_the_channels_own_price_and_ratio_count(tmp_path: Path) -> None:
     async with site_on(tmp_path, channels=[channel]) as site:
         able = (await site.client.get("/v1/models/film-1/capabilities")).json()
     assert able["price"] == {"unit": "second", "usd": {"720p": "0.075000", "*": "0.150000"}}
+
+
+async def test_the_ratio_of_the_keys_group_counts_too(tmp_path: Path) -> None:
+    channel = replace(CHANNEL, models={"film-1": "x"}, prices={"film-1": {"unit": "job", "usd": "1"}}, price_ratio=Decimal("1.5"))
+    async with site_on(tmp_path, channels=[channel]) as site:
+        async with changing(site.gateway.database) as connection:
+            await group_store.put(connection, "default", Decimal("0.5"))
+        await site.gateway.configuration.refresh()
+        able = (await site.client.get("/v1/models/film-1/capabilities")).json()
+    assert able["price"]["usd"] == {"*": "0.750000"}
 
 
 async def test_the_channel_that_is_asked_first_speaks_for_the_model(tmp_path: Path) -> None:

@@ -1,27 +1,14 @@
 """Models as OpenAI lists them, and the document that says what one can do."""
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, fields, is_dataclass
-from decimal import Decimal
+from dataclasses import fields, is_dataclass
 from enum import Enum
 
-from app.domain.capabilities import Capabilities, InputRule, ModelCard, Price
+from app.domain.capabilities import Capabilities, InputRule
 from app.domain.json import Json
-from app.domain.requests import Operation
+from app.domain.offers import Offer
 
 OWNER = "filmgate"  # which vendor serves a name is the operator's business
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """A public model name as one key may use it. `op` None: the name is in no data file, so it could be either."""
-
-    name: str
-    card: ModelCard
-    op: Operation | None
-    created: int  # Unix seconds
-    price: Price | None = None
-    price_ratio: Decimal = Decimal(1)
 
 
 def model_object(offer: Offer) -> dict[str, Json]:
