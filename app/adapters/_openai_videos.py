@@ -72,7 +72,7 @@ def remix_call(root: str, request: VideoRequest, body: dict[str, Json]) -> Call:
     """A remix, which only knows videos by their id; the model is the source's own."""
     identifier = source_id(request)
     if identifier is None:
-        raise _no_source(request, "A remix needs the id of a video that this upstream made.")
+        raise _no_source(request, "A remix needs the id of a video that this upstream made; without `model`, its maker is asked.")
     fields = {name: value for name, value in body.items() if name != "model"}
     return Call(method="POST", path=f"{root}/{quote(identifier, safe='')}/remix", json=fields, timeout=_PATIENCE)
 

@@ -292,4 +292,4 @@ _FAULTS = {
 
 def _retry_after(reply: Reply) -> int | None:
     value = reply.headers.get("retry-after", "")
-    return int(value) if value.isdigit() else None
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else None

@@ -74,6 +74,10 @@ _OF_STATUS: Mapping[int, type[GatewayError]] = {
     422: InvalidRequest,
     429: TooManyRequests,
 }
+_NOT_OFFERED = {  # what OpenAI's own clients may ask for
+    "/v1/images/variations": "OpenAI retired variations. POST /v1/images/edits makes a picture from another one.",
+    "/v1/videos/characters": "There are no characters here. Many models take reference pictures: POST /v1/videos with `images`.",
+}
 _TIMEOUTS = frozenset({"upstream_timeout", "deadline_exceeded"})
 _LONGEST_WAIT = 60  # seconds; clients of today ignore or refuse longer ones (openai.md §3.6)
 _USUAL_WAIT = 10  # seconds, where nobody says how long
@@ -163,6 +167,8 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     if kind is NotFound:
         return error_answer(NotFound(f"Unknown path: {request.scope['path'][:200]}", code="unknown_path"))
     if kind is MethodNotAllowed:
+        if request.method == "POST" and request.scope["path"] in _NOT_OFFERED:  # it only looks like the place of a job
+            return error_answer(NotFound(_NOT_OFFERED[request.scope["path"]], code="unknown_path"))
         allowed = ", ".join(_allowed(request.app, request.scope))
         return error_answer(MethodNotAllowed(f"{request.method} is not allowed here; allowed: {allowed}."), {"allow": allowed})
     answer = error_answer(kind(str(raised.detail)), raised.headers)

@@ -12,6 +12,7 @@ from app.domain.jobs import Job, JobStatus
 from app.domain.json import Json, JsonObject
 from app.domain.normalise import UploadRef, normalise
 from app.domain.normalise.forms import nested
+from app.domain.requests import Request
 from app.engine.gateway import Gateway, Wish
 
 _PLAIN = frozenset({"/v1/images/generations", "/v1/images/edits", "/v1/video/generations", "/v1/videos"})
@@ -80,21 +81,36 @@ async def _derived(gateway: Gateway, key: Key, route: str, body: Body, source_id
     if not named:
         fields["model"] = _UNSAID
     request, notices = normalise(route, fields)
-    ids = dict.fromkeys(media.src.removeprefix(_TASK) for media in request.media if media.scheme == "task")
-    sources = [await _finished(gateway, key, found) for found in ids]
+    source = None if source_id is None else await _finished(gateway, key, source_id)
     if not named:
-        if not sources:
-            raise InvalidRequest("`model` is missing.", code="missing_required_parameter", param="model")
-        request = replace(request, model=sources[0].model)
+        source = source or await _named_source(gateway, key, request)
+        request = replace(request, model=source.model)
     return Wish(key, request, notices, body.uploads, remixed_from=source_id)
 
 
-async def _finished(gateway: Gateway, key: Key, job_id: str) -> Job:
+async def _named_source(gateway: Gateway, key: Key, request: Request) -> Job:
+    """The first job that a body names as its source; whether it has a result is looked at with every other id in the body."""
+    for media in request.media:
+        if media.scheme == "task":
+            return await _own(gateway, key, media.src.removeprefix(_TASK), media.param)
+    raise InvalidRequest("`model` is missing.", code="missing_required_parameter", param="model")
+
+
+async def _own(gateway: Gateway, key: Key, job_id: str, param: str) -> Job:
+    unknown = NotFound(f"No task with the id {job_id!r} exists.", code="task_not_exist", param=param)
     if not job_id.isprintable():
-        raise NotFound("No task with this id exists.", code="task_not_exist", param="id")
-    job = await gateway.job(job_id, key.id or None)
+        raise unknown
+    try:
+        job = await gateway.job(job_id, key.id or None)
+    except NotFound as error:
+        raise unknown from error
     if job.op != "video":
-        raise NotFound(f"No task with the id {job_id!r} exists.", code="task_not_exist", param="id")
+        raise unknown
+    return job
+
+
+async def _finished(gateway: Gateway, key: Key, job_id: str) -> Job:
+    job = await _own(gateway, key, job_id, "id")
     if job.status is not JobStatus.COMPLETED:
         raise InvalidRequest(f"The source video is not ready; its status is {job.status}.", code="video_not_ready", param="id")
     return job

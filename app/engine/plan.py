@@ -160,11 +160,15 @@ def terms_of(choice: Planned, key: Key, ratios: Mapping[str, Decimal]) -> Terms:
     longest = max(limits.durations or (), default=None) or limits.default_duration or _LONGEST
     return Terms(
         price=choice.served.card.price if own is None else price_from_json(own),
-        ratio=choice.channel.price_ratio
-        * min((ratios.get(name, _ONE) for name in choice.channel.groups & key.groups), default=_ONE),
+        ratio=choice.channel.price_ratio * group_ratio(choice.channel, key, ratios),
         usual_seconds=limits.default_duration or min(limits.durations or (), default=longest),
         longest_seconds=longest,
     )
+
+
+def group_ratio(channel: Channel, key: Key, ratios: Mapping[str, Decimal]) -> Decimal:
+    """The price ratio of the cheapest group that opens the channel for the key; `ratios` are those that are not 1."""
+    return min((ratios.get(name, _ONE) for name in channel.groups & key.groups), default=_ONE)
 
 
 def _refuse_variant(request: Request) -> None:
@@ -187,7 +191,8 @@ def _check_source(item: Media, channel: Channel, served: Served) -> None:
     if item.origin is None and Form.TASK not in forms:
         raise NotFound(f"No task with the id {item.src.removeprefix('task:')!r} exists.", code="task_not_exist", param=item.param)
     if item.origin is not None and set(forms) == {Form.TASK} and item.origin.channel_id != channel.id:
-        raise InvalidRequest("The source was made by another vendor, and this one only works on its own.", param=item.param)
+        message = "The source was made by another vendor, and this one only works on its own. Without `model`, its maker is asked."
+        raise InvalidRequest(message, param=item.param)
 
 
 def _with_suggestions(refusal: InvalidRequest, request: Request, key: Key, channels: Iterable[Channel]) -> InvalidRequest:

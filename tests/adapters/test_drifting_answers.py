@@ -171,3 +171,11 @@ def test_unknown_vendor_status_keeps_previous_state(answer: Answer, word: str) -
 def test_every_adapter_with_words_is_asked_about_an_unknown_one() -> None:
     asked = {answer.story.adapter for answer in WORDED}
     assert {name for name, adapter in adapters().items() if adapter.statuses} - asked == set()
+
+
+@pytest.mark.parametrize("written", ["", "soon", "1.5", "-1", "²", "١٢", "9" * 5_000])
+def test_a_pause_that_cannot_be_read_is_none(written: str) -> None:
+    for adapter in adapters().values():
+        refusal = adapter.parse_error(None, Reply(429, {"retry-after": written}))
+        assert isinstance(refusal, UpstreamError)
+        assert refusal.retry_after is None

@@ -383,6 +383,7 @@ def test_the_route_names_the_mode_and_the_video_is_the_source(route: str, mode: 
 
     assert request.mode is mode
     assert roles(request) == [("source_video", "task:video_1")]
+    assert [item.param for item in request.media] == ["id" if mode is Mode.REMIX else "video"]
     assert video(route, mode="i2v", image=A).mode is Mode.I2V
 
 

@@ -25,7 +25,7 @@ pytestmark = [
 ]
 
 FILE = ("boat.png", tiny_png(), "image/png")
-RELAY_MODELS = {"relay-video": "any-video", "relay-image": "any-image"}
+RELAY_MODELS = {"relay-video": "any-video", "relay-image": "any-image", "gpt-image-1.5": "gpt-image-1.5"}
 
 
 @dataclass(slots=True)
@@ -60,6 +60,7 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
         channels = (
             SANDBOX,
             channel_at("relay", "openai", relay, models=RELAY_MODELS),
+            channel_at("able", "openai", relay, models={"able-video": "any-video"}, settings={"cancel": "post"}),
             channel_at("deaf", "openai", silent, models={"deaf-video": "any-video", "deaf-image": "any-image"}),
         )
         async with (
@@ -167,6 +168,63 @@ async def test_a_film_is_remixed_with_the_model_of_its_source(site: Site) -> Non
     assert (remix.model, remix.remixed_from_video_id, remix.prompt) == ("sandbox-video", job["id"], "at night")
 
 
+@pytest.mark.parametrize("path", ["/videos/edits", "/videos/extensions"])
+async def test_an_own_film_is_changed_by_its_id(site: Site, path: str) -> None:
+    job = await site.gate.made(**TINY)
+
+    body = {"prompt": "at night", "seconds": "4", "video": {"id": job["id"]}}  # the SDK's own method only takes a file
+    changed = await site.sdk.post(path, cast_to=openai.types.Video, body=body)
+
+    done = await site.gate.ended(changed.id)
+    assert (changed.model, done["status"], done["seconds"]) == ("sandbox-video", "completed", "4")
+
+
+async def test_a_film_of_ones_own_is_edited_and_extended(site: Site) -> None:
+    job = await site.gate.made(**TINY)
+    film = ("boat.mp4", (await site.sdk.videos.download_content(job["id"])).content, "video/mp4")
+    model = {"model": "sandbox-video"}
+
+    edited = await site.sdk.videos.edit(prompt="at night", video=film, extra_body=model)
+    extended = await site.sdk.videos.extend(prompt="it sails on", seconds="4", video=film, extra_body=model)
+
+    assert [(await site.gate.ended(video.id))["status"] for video in (edited, extended)] == ["completed", "completed"]
+    with pytest.raises(openai.BadRequestError) as refusal:
+        await site.sdk.videos.edit(prompt="at night", video=film)
+    assert (refusal.value.code, refusal.value.param) == ("missing_required_parameter", "model")
+
+
+@pytest.mark.parametrize(
+    ("variant", "mime"),
+    [("thumbnail", "image/jpeg"), ("spritesheet", "image/jpeg"), ("last_frame", "image/png"), ("preview", "image/webp")],
+)
+async def test_the_pictures_of_a_film_are_downloaded(site: Site, variant: Any, mime: str) -> None:
+    job = await site.gate.made(**TINY)
+
+    content = await site.sdk.videos.download_content(job["id"], variant=variant)
+
+    assert content.response.headers["content-type"] == mime
+    assert picture_size(content.content)[0] == mime.removeprefix("image/").upper()
+
+
+async def test_a_running_film_is_cancelled_or_deleted_where_its_vendor_lets_go_of_it(site: Site) -> None:
+    first, second, third = [
+        await site.sdk.videos.create(prompt="[[hang]]", model=f"{kind}-video") for kind in ("able", "able", "relay")
+    ]
+
+    cancelled = await site.sdk.post(f"/videos/{first.id}/cancel", cast_to=openai.types.Video)
+    deleted = await site.sdk.videos.delete(second.id)
+
+    assert (cancelled.status, cancelled.error and cancelled.error.code) == ("failed", "cancelled")
+    assert deleted.deleted
+    assert [job.cancelled for job in list(site.videos.jobs.values())[-3:]] == [True, True, False]
+    with pytest.raises(openai.NotFoundError):
+        await site.sdk.videos.retrieve(second.id)
+    with pytest.raises(openai.BadRequestError) as refusal:
+        await site.sdk.videos.delete(third.id)
+    assert refusal.value.code == "cannot_cancel"
+    assert (await site.sdk.videos.retrieve(third.id)).status != "failed"
+
+
 async def test_the_blocking_client_works_as_well(site: Site) -> None:
     def use() -> tuple[Any, bytes]:
         with openai.OpenAI(base_url=f"{site.gate.url}/v1", api_key=KEY_TEXT, max_retries=0, timeout=20) as sdk:
@@ -229,6 +287,20 @@ async def test_every_file_and_the_mask_of_an_edit_reach_the_vendor(site: Site) -
         assert [file.data for file in sent["image"]] == [tiny_png(), tiny_png(24)]
         assert sent["mask"].data == tiny_png(32)
         assert (sent["model"], sent["prompt"]) == ("any-image", "at night")
+
+
+async def test_the_sandbox_takes_a_mask_too(site: Site) -> None:
+    result = await site.sdk.images.edit(**PICTURE, image=FILE, mask=("mask.png", tiny_png(16), "image/png"))
+
+    assert result.data is not None
+    assert picture_size((await site.gate.browser.get(result.data[0].url or "")).content) == ("PNG", (128, 72))
+
+
+async def test_a_transparent_background_reaches_a_model_that_has_one(site: Site) -> None:
+    result = await site.sdk.images.generate(prompt="p", model="gpt-image-1.5", background="transparent", output_format="png")
+
+    assert site.images.created[-1]["background"] == "transparent"
+    assert result.background == "transparent"
 
 
 async def test_a_single_edited_picture_reaches_the_vendor_as_one_part(site: Site) -> None:

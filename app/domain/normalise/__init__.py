@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from app.domain.errors import InvalidRequest
 from app.domain.json import JsonObject
+from app.domain.media import Media
 from app.domain.normalise.fields import JIMENG_MODEL, MODEL, MODEL_VARIANT
 from app.domain.normalise.image import image_request, wants_background
 from app.domain.normalise.reader import Body
@@ -15,6 +17,7 @@ from app.domain.requests import Notice, Operation, Request
 __all__ = ["UploadRef", "normalise", "wants_background"]
 
 _JIMENG = "/jimeng"
+_REMIX = "/remix"
 _JIMENG_IMAGES = re.compile(r"(?:^|_)(?:t2i|i2i)(?:_|$)")
 
 
@@ -33,7 +36,14 @@ def normalise(route: str, body: JsonObject) -> tuple[Request, tuple[Notice, ...]
         request = image_request(read, route, model, variant)
     else:
         request = video_request(read, route, model, variant)
+    if route.rstrip("/").endswith(_REMIX):
+        request = replace(request, media=tuple(map(_named_by_path, request.media)))
     return request, tuple(read.notices)
+
+
+def _named_by_path(item: Media) -> Media:
+    """The source of a remix stands in its path, as an `id`; whoever calls puts it into the body as `video`."""
+    return replace(item, param="id") if item.param == "video" else item
 
 
 def _model(body: Body, route: str) -> tuple[str, str | None]:
