@@ -138,10 +138,16 @@ async def test_on_a_terminal_one_table_changes_in_place() -> None:
     assert "out_of_film: no [31mfilm" in last
 
 
+def heed_interrupts() -> None:
+    """What runs in the background of a shell ignores Ctrl-C, and what it starts does so too."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_leaves(ready: Command, machine: Path) -> None:
     store(machine, OPEN)
     command = [sys.executable, "-m", "app", "jobs", "watch", OPEN.id]
-    with subprocess.Popen(command, cwd=machine, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=machine, text=True, stdout=pipe, stderr=pipe, preexec_fn=heed_interrupts) as process:
         assert process.stdout is not None
         first = process.stdout.readline()
         process.send_signal(signal.SIGINT)
