@@ -1,12 +1,13 @@
 """Builds the application: the only place that knows everybody."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
 from app import __version__, logs
-from app.api import admin, errors, middleware, openapi, routes
+from app.api import admin, errors, mcp, middleware, openapi, routes
+from app.api.native import errors as native_errors
 from app.settings import Settings
 from app.wiring import Outside, running_gateway
 
@@ -16,10 +17,10 @@ def create_app(settings: Settings, outside: Outside | None = None) -> FastAPI:
     outside = outside or Outside()
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Callable[[], None]]]:
         async with running_gateway(settings, outside) as gateway:
             app.state.gateway = gateway
-            yield
+            yield {"leave": gateway.leave}  # for connections that hear of a shutdown before the lifespan does
 
     app = FastAPI(
         title="Filmgate", version=__version__, lifespan=lifespan, docs_url="/docs", redoc_url=None, redirect_slashes=False
@@ -28,8 +29,10 @@ def create_app(settings: Settings, outside: Outside | None = None) -> FastAPI:
     errors.install(app)
     routes.include(app)
     admin.include(app)
+    mcp.include(app)
     openapi.install(app)
     middleware.install(app, settings)
+    native_errors.install(app)  # last, so outermost: it translates whatever the others answer
     return app
 
 

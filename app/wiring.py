@@ -8,18 +8,19 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 import httpx
 
+from app.api.telling import teller
+from app.engine.aftermath import Aftermath
 from app.engine.aiohttp_transport import AiohttpTransport
-from app.engine.assets import FolderAssets
 from app.engine.cancel import Canceller
 from app.engine.configuration import Configuration
 from app.engine.content_source import Sources
+from app.engine.copying import Copier
 from app.engine.credentials import Credentials
 from app.engine.fetch import Fetcher
+from app.engine.films import Films
 from app.engine.formats import Formats
 from app.engine.gateway import Gateway
 from app.engine.guard import Guard
@@ -44,16 +45,21 @@ from app.engine.results import Results
 from app.engine.retention import Retention
 from app.engine.running import Running
 from app.engine.secret import secrets_of
+from app.engine.storage import assets_of
 from app.engine.submission import Desk
 from app.engine.submit import Submitter
 from app.engine.transport import Transport
+from app.engine.variants import Variants
 from app.engine.vendors import Vendors
 from app.engine.watching import Bell, Watching
+from app.engine.webhooks import Deliveries
 from app.sandbox.service import SandboxTransport
 from app.settings import Settings
 from app.store.database import Database
 from app.store.migrate import migrate
 from app.store.secrets import Vault
+
+_DELIVERY_SECONDS = 2.0  # that a shutdown waits for webhooks; what is cut off is told by another process
 
 
 def _utc() -> datetime:
@@ -103,6 +109,8 @@ async def running_gateway(settings: Settings, outside: Outside | None = None) ->
                 ("configuration", gateway.configuration.watch(gateway.health.refresh)),
                 ("queue", gateway.queue.run()),
                 ("housekeeping", gateway.housekeeping.run()),
+                ("copies", gateway.copier.run()),
+                ("webhooks", gateway.deliveries.run()),
             )
         ]
         try:
@@ -115,6 +123,7 @@ async def _stop(gateway: Gateway, loops: list[asyncio.Task[None]]) -> None:
     """Nothing new, then everything that was sent gets its answer, then the leases go back."""
     await gateway.drain()
     await gateway.poller.drain()
+    await gateway.deliveries.drain(_DELIVERY_SECONDS)
     for loop in loops:
         loop.cancel()
     for loop in loops:
@@ -135,16 +144,21 @@ def _wired(settings: Settings, outside: Outside, database: Database, transport: 
     configuration, rng = Configuration(database, vault), outside.rng or random.SystemRandom()
     health = Health(database, outside.now)
     credentials, planner = Credentials(health), Planner(configuration, health, rng)
-    assets = FolderAssets(_storage(settings))
+    assets = assets_of(settings)
     links = Links(keys, settings.public_url, settings.link_hours * 3600.0)
     orders, paces, watching = Orders(assets), Paces(), Watching()
     fetcher = Fetcher(Guard(settings.allow_hosts))
-    recorder = Recorder(database, assets, paces, watching, Bell(), outside.now, worker=f"worker_{secrets.token_hex(8)}")
+    aftermath = Aftermath(configuration, settings.keep_results, outside.now)
+    recorder = Recorder(database, assets, paces, watching, aftermath, Bell(), outside.now, worker=f"worker_{secrets.token_hex(8)}")
     vendors = Vendors(transport, outside.now)
     poller = Poller(recorder, vendors, configuration, credentials, health, outside.now, outside.seconds)
     media = MediaDesk(fetcher, links, assets)
     results = Results(database, Sources(vendors, fetcher, assets), links, configuration, credentials)
     origins = Origins(database, results, links.public_url)
+    formats = Formats(database, results, assets)
+    copier = Copier(results, formats, outside.now, settings.keep_results)
+    deliveries = Deliveries(database, vault, fetcher, teller(links), outside.now, outside.seconds, rng, formats.applied_soon)
+    aftermath.wakes.extend((copier.wake, deliveries.wake))
     desk = Desk(recorder, vendors, media, origins, credentials, health, orders, poller, outside.now)
     submitter, running = Submitter(desk), Running()
     late = Late(recorder, vendors, configuration, credentials, outside.now)
@@ -161,12 +175,15 @@ def _wired(settings: Settings, outside: Outside, database: Database, transport: 
         replays=Replays(database, KeptAnswers(database, assets, vault), watching, outside.now, recorder.worker),
         rates=rates_of(database, recorder.worker, settings.redis_url, outside.now, outside.seconds),
         running=running,
+        copier=copier,
+        deliveries=deliveries,
         recorder=recorder,
         submitter=submitter,
         poller=poller,
         leases=Leases(database, recorder, poller, paces, Heartbeats(outside.seconds), outside.now, outside.now()),
         results=results,
-        formats=Formats(database, results, assets),
+        formats=formats,
+        variants=Variants(database, results, Films(settings.data_dir), outside.now),
         canceller=Canceller(recorder, vendors, configuration, credentials, poller, orders, outside.now),
         assets=assets,
         links=links,
@@ -175,12 +192,3 @@ def _wired(settings: Settings, outside: Outside, database: Database, transport: 
         watching=watching,
         now=outside.now,
     )
-
-
-def _storage(settings: Settings) -> Path:
-    if not settings.storage_url:
-        return settings.data_dir / "files"
-    parts = urlsplit(settings.storage_url)
-    if parts.scheme != "file":
-        raise ValueError(f"STORAGE_URL must be a file:/// URL, not {parts.scheme}://")
-    return Path(unquote(parts.path))

@@ -69,11 +69,12 @@ async def gateway_on(
     channels: Sequence[Channel] = (CHANNEL,),
     keys: Sequence[Key] = (KEY,),
     database_url: str = "",
+    keep_results: bool = False,
     **outside: Any,
 ) -> AsyncIterator[tuple[Gateway, Vendor]]:
-    """A running gateway whose only way out is the scripted vendor."""
+    """A running gateway whose only way out is the scripted vendor; it copies results only where a test says so."""
     vendor = Vendor(script)
-    settings = Settings(data_dir=folder, database_url=database_url, secret_key="tests", _env_file=None)
+    settings = Settings(data_dir=folder, database_url=database_url, secret_key="tests", keep_results=keep_results, _env_file=None)
     async with running_gateway(settings, Outside(upstream=vendor, **outside)) as gateway:
         async with gateway.database.write() as connection:
             for channel in channels:

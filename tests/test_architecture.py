@@ -17,11 +17,13 @@ ALLOWED = {
     "sandbox": {"httpx", "orjson", "av", "PIL"},
     "engine": {
         *("app.domain", "app.adapters", "app.store", "app.settings"),
-        *("sqlalchemy", "httpx", "aiohttp", "yarl", "orjson", "itsdangerous", "PIL", "multidict", "limits", "redis"),
+        *("sqlalchemy", "httpx", "aiohttp", "yarl", "orjson", "itsdangerous", "PIL", "av", "multidict", "limits", "redis"),
+        *("obstore", "standardwebhooks"),
     },
     "api": {
         *("app", "app.domain", "app.adapters", "app.store", "app.engine", "app.settings", "app.logs"),
         *("fastapi", "starlette", "pydantic", "orjson", "httpx", "python_multipart", "sqlalchemy"),
+        *("mcp", "sse_starlette"),
     },
     "cli": {
         *("app", "app.domain", "app.adapters", "app.store", "app.engine", "app.settings", "app.main", "app.wiring", "app.logs"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from app.api.native import schemas as native_schemas
 from app.api.request_schemas import Schema
 from app.domain.json import Json
 
@@ -40,13 +41,17 @@ _FAULT: Mapping[str, Schema] = {
     "param": {**_maybe("string"), "description": "The field as the client wrote it."},
     "code": _TEXT,
 }
+_STATUS: Schema = {"enum": ["queued", "in_progress", "completed", "failed"]}
+_PERCENT: Schema = {"type": "integer", "minimum": 0, "maximum": 100}
+_FAILURE: Schema = {"oneOf": [{"type": "null"}, _object({"code": _TEXT, "message": _TEXT, "type": _TEXT})]}
+_PICTURES: Schema = {"type": "array", "items": {"type": "object", "properties": {"url": _TEXT, "b64_json": _TEXT}}}
 _VIDEO: Mapping[str, Schema] = {
     "id": _TEXT,
     "task_id": {**_TEXT, "description": "The same as `id`."},
     "object": {"const": "video"},
     "model": _TEXT,
-    "status": {"enum": ["queued", "in_progress", "completed", "failed"]},
-    "progress": {"type": "integer", "minimum": 0, "maximum": 100},
+    "status": _STATUS,
+    "progress": _PERCENT,
     "created_at": {**_WHOLE, "description": "Unix seconds, as all times."},
     "updated_at": _WHOLE,
     "completed_at": _maybe("integer"),
@@ -56,7 +61,7 @@ _VIDEO: Mapping[str, Schema] = {
     "size": _TEXT,
     "quality": _TEXT,
     "remixed_from_video_id": _maybe("string"),
-    "error": {"oneOf": [{"type": "null"}, _object({"code": _TEXT, "message": _TEXT, "type": _TEXT})]},
+    "error": _FAILURE,
     "duration": _maybe("number"),
     "resolution": _maybe("string"),
     "aspect_ratio": _maybe("string"),
@@ -102,17 +107,46 @@ SCHEMAS: Mapping[str, Schema] = {
             "has_more": {"type": "boolean"},
         }
     ),
+    "WebhookSecret": _object(
+        {
+            "object": {"const": "webhook_secret"},
+            "key_id": _TEXT,
+            "webhook_secret": {**_TEXT, "description": "Signs this key's webhooks from now on; it is shown this once."},
+            "previous_valid_until": {**_maybe("integer"), "description": "Until when the secret before it signs along."},
+        }
+    ),
     "DeletedVideo": _object({"id": _TEXT, "object": {"const": "video.deleted"}, "deleted": {"const": True}}),
     "Images": _object(
         {
             "created": _WHOLE,
-            "data": {"type": "array", "items": {"type": "object", "properties": {"url": _TEXT, "b64_json": _TEXT}}},
+            "data": _PICTURES,
             "id": _TEXT,
             "task_id": _TEXT,
             "warnings": _list_of("Warning"),
             **_COSTS,
         },
         "unpriced",
+    ),
+    "ImageJob": _object(
+        {
+            "id": _TEXT,
+            "task_id": _TEXT,
+            "object": {"const": "image.job"},
+            "status": _STATUS,
+            "progress": _PERCENT,
+            "model": _TEXT,
+            "created_at": _WHOLE,
+            "completed_at": _maybe("integer"),
+            "data": {**_PICTURES, "type": ["array", "null"], "description": "The pictures, once the job has completed."},
+            "usage": _maybe("object"),
+            "error": _FAILURE,
+            "errors": {"type": "array", "items": _OBJECT},
+            "warnings": _list_of("Warning"),
+            "request_id": _TEXT,
+            "late": {**_OBJECT, "description": "The pictures of a failed job that came after its deadline."},
+            **_COSTS,
+        },
+        *("errors", "request_id", "late", "unpriced"),
     ),
     "Model": _object({"id": _TEXT, "object": {"const": "model"}, "created": _WHOLE, "owned_by": _TEXT, "op": _maybe("string")}),
     "ModelList": _object({"object": {"const": "list"}, "data": _list_of("Model")}),
@@ -145,4 +179,5 @@ SCHEMAS: Mapping[str, Schema] = {
         }
     ),
     "Health": _object({"status": _TEXT}),
+    **native_schemas.SCHEMAS,
 }

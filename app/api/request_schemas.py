@@ -81,7 +81,10 @@ IMAGE_FIELDS: Mapping[str, Schema] = {
     "mask": _text(f"Where to paint: {_MEDIA}."),
     "size": _text("`1024x1024`, another size, or `auto`."),
     "quality": _text("`low`, `medium`, `high`, `auto`, or the vendor's own word."),
-    "background": _text("`transparent`, `opaque` or `auto`."),
+    "background": {
+        "oneOf": [{"type": "string"}, {"type": "boolean"}],
+        "description": "`transparent`, `opaque` or `auto`; true asks for an answer at once (202): poll `GET /v1/images/{id}`.",
+    },
     "output_format": _text("`png`, `jpeg` or `webp`."),
     "output_compression": _whole("Percent, for jpeg and webp.", 0, 100),
     "response_format": _text("Whether results come as links or in the answer.", enum=["url", "b64_json"]),

@@ -7,7 +7,9 @@ from typing import Literal
 from fastapi import FastAPI
 from starlette.responses import Response
 
-from app.api import callbacks, files, health, images, models, usage, video_generations, videos
+from app.api import callbacks, events, files, health, image_jobs, images, models, usage, video_generations, videos, webhooks
+from app.api.native import ark, ark_images, jimeng, kling
+from app.api.native import schemas as native_schemas
 from app.api.openapi import answers, binary
 from app.api.request_schemas import BODIES
 from app.domain.json import Json
@@ -32,10 +34,23 @@ _IDEMPOTENCY: dict[str, Json] = {
     "description": "The same key with the same request gives the first answer again, for 24 hours.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
 }
-_VIDEO, _IMAGES, _FILE = answers("Video"), answers("Images", streamed=True), binary("video/mp4", "image/png")
+_PREFER: dict[str, Json] = {
+    "name": "Prefer",
+    "in": "header",
+    "description": "`respond-async` asks for an answer at once (202); poll `GET /v1/images/{id}` for the pictures.",
+    "schema": {"type": "string"},
+}
+_VIDEO, _FILE = answers("Video"), binary("video/mp4", "image/png")
+_ELSEWHERE: dict[str, Json] = {"307": {"description": "The storage hands the file out itself, for a while, at `Location`."}}
+_IMAGES = {**answers("Images", streamed=True), "202": answers("ImageJob")["200"]}
+_EVENTS: dict[str, Json] = {
+    "200": {"description": "The events.", "content": {"text/event-stream": {"schema": {}}}},
+    "204": {"description": "The last event was seen; there will be no other."},
+}
 ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("POST", "/v1/images/generations", images.generate_image, "images", _IMAGES, "image"),
     Endpoint("POST", "/v1/images/edits", images.edit_image, "images", _IMAGES, "image edit"),
+    Endpoint("GET", "/v1/images/{image_id}", image_jobs.read_image, "images", answers("ImageJob")),
     Endpoint("POST", "/v1/video/generations", video_generations.create_generation, "videos", _VIDEO, "video"),
     Endpoint("GET", "/v1/video/generations/{job_id}", video_generations.read_generation, "videos", answers("Generation")),
     Endpoint("POST", "/v1/videos", videos.create_video, "videos", _VIDEO, "video"),
@@ -47,24 +62,44 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("POST", "/v1/videos/{job_id}/cancel", videos.cancel_video, "videos", _VIDEO),
     Endpoint("POST", "/v1/videos/{job_id}/remix", videos.remix_video, "videos", _VIDEO, "remix"),
     Endpoint("GET", "/v1/videos/{job_id}/content", videos.read_video_content, "videos", _FILE, head=True),
+    Endpoint("GET", "/v1/videos/{job_id}/events", events.read_video_events, "videos", _EVENTS),
     Endpoint("GET", "/v1/models", models.list_models, "models", answers("ModelList")),
     Endpoint("GET", "/v1/models/{model:path}/capabilities", models.read_capabilities, "models", answers("Capabilities")),
     Endpoint("GET", "/v1/models/{model:path}", models.read_model, "models", answers("Model")),
     Endpoint("GET", "/v1/usage", usage.read_usage, "usage", answers("KeyUsage")),
-    Endpoint("GET", "/files/{token}", files.read_file, "files", _FILE, head=True),
+    Endpoint("POST", "/v1/webhook-secret", webhooks.renew_webhook_secret, "webhooks", answers("WebhookSecret")),
+    Endpoint("GET", "/files/{token}", files.read_file, "files", {**_FILE, **_ELSEWHERE}, head=True),
     Endpoint("POST", "/callbacks/{token}", callbacks.hear_callback, "files", answers("Health")),
     Endpoint("GET", "/healthz", health.alive, "health", answers("Health"), head=True),
     Endpoint("GET", "/readyz", health.ready, "health", answers("Health"), head=True),
 )
+_ARK, _ARK_IMAGES = answers("ArkTask"), answers("ArkImages", streamed=True)
+_KLING, _JIMENG = ({**answers(name), **native_schemas.refusals("NumberedError")} for name in ("KlingTask", "JimengTask"))
+# What clients of vendors' own APIs find here; each wants a key.
+NATIVE: tuple[Endpoint, ...] = (
+    Endpoint("POST", ark.TASKS, ark.create_ark_task, "ark", answers("ArkTaskId"), "ark task"),
+    Endpoint("GET", ark.TASKS, ark.list_ark_tasks, "ark", answers("ArkTaskList")),
+    Endpoint("GET", f"{ark.TASKS}/{{job_id}}", ark.read_ark_task, "ark", _ARK),
+    Endpoint("DELETE", f"{ark.TASKS}/{{job_id}}", ark.delete_ark_task, "ark", answers("Nothing")),
+    Endpoint("POST", ark_images.ENDPOINT, ark_images.generate_ark_images, "ark", _ARK_IMAGES, "ark images"),
+    Endpoint("POST", f"{kling.ROOT}/text2video", kling.create_kling_text2video, "kling", _KLING, "kling text"),
+    Endpoint("POST", f"{kling.ROOT}/image2video", kling.create_kling_image2video, "kling", _KLING, "kling image"),
+    Endpoint("POST", f"{kling.ROOT}/multi-image2video", kling.create_kling_multi_image2video, "kling", _KLING, "kling subjects"),
+    Endpoint("POST", f"{kling.ROOT}/omni-video", kling.create_kling_omni_video, "kling", _KLING, "kling omni"),
+    Endpoint("POST", f"{kling.ROOT}/video-extend", kling.extend_kling_video, "kling", _KLING, "kling extension"),
+    Endpoint("GET", f"{kling.ROOT}/{{action}}/{{task_id}}", kling.read_kling_task, "kling", _KLING),
+    Endpoint("POST", jimeng.ENDPOINT, jimeng.serve_jimeng, "jimeng", _JIMENG, "jimeng"),
+)
+_BODIES = {**BODIES, **native_schemas.BODIES}
 
 
 def include(app: FastAPI) -> None:
     """Adds every endpoint of the client API to the application."""
-    for endpoint in ENDPOINTS:
+    for endpoint in (*ENDPOINTS, *NATIVE):
         extra: dict[str, Json] = {"responses": endpoint.responses}
         if endpoint.body is not None:
-            extra["requestBody"] = BODIES[endpoint.body]
-            extra["parameters"] = [_IDEMPOTENCY]
+            extra["requestBody"] = _BODIES[endpoint.body]
+            extra["parameters"] = [_IDEMPOTENCY, _PREFER] if endpoint.tag == "images" else [_IDEMPOTENCY]
         app.add_api_route(
             endpoint.path,
             endpoint.serve,

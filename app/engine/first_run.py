@@ -57,5 +57,4 @@ async def _first_client(connection: AsyncConnection, vault: Vault, now: datetime
         return None
     sandbox = Channel(id="", name=SANDBOX, adapter=SANDBOX, base_url="")
     await insert_channel(connection, vault, sandbox, now)
-    _, text = await insert_key(connection, Key(id="", name=FIRST_KEY, hash=""), now)
-    return text
+    return (await insert_key(connection, vault, Key(id="", name=FIRST_KEY, hash=""), now)).text

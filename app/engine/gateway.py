@@ -1,20 +1,23 @@
 """What the gateway can do for a caller: the one object that endpoints, console and command line talk to."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Literal
 
 from app.domain.channels import Key
-from app.domain.errors import InvalidRequest, NotFound, ShuttingDown
+from app.domain.errors import GatewayError, InvalidRequest, NotFound, ShuttingDown
 from app.domain.jobs import Job
 from app.domain.replays import ReplayName
 from app.domain.requests import Notice, Request
 from app.engine.assets import Assets
+from app.engine.callback_urls import check_callback
 from app.engine.cancel import Canceller
 from app.engine.clock import Now
 from app.engine.configuration import Configuration
+from app.engine.copying import Copier
 from app.engine.exchange import Listener
 from app.engine.formats import Formats
 from app.engine.health import Health
@@ -29,18 +32,23 @@ from app.engine.planner import Planner
 from app.engine.poll import Poller
 from app.engine.queue import Queue
 from app.engine.rates import Rates
-from app.engine.records import Recorder
+from app.engine.records import AlreadyMade, Recorder
 from app.engine.replays import Replays
 from app.engine.results import Results
 from app.engine.running import Running
 from app.engine.submission import Order
 from app.engine.submit import Submitter
+from app.engine.variants import Variants
 from app.engine.watching import Watching
+from app.engine.webhooks import Deliveries
 from app.settings import Settings
 from app.store import jobs as job_store
 from app.store import replays as replay_store
+from app.store import variants as variant_store
 from app.store.database import Database
 from app.store.secrets import Vault
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +62,11 @@ class Wish:
     strict: bool = False
     remixed_from: str | None = None
     listener: Listener | None = None  # hears each picture as it is finished
+    stored: Callable[[Job], None] | None = None  # hears of the job as soon as it is committed
     patient: bool = False  # the client only wants to know that the job exists: it may wait for room
     fingerprint: str | None = None  # of the whole request, to know it again
     names: tuple[ReplayName, ...] = ()  # what the client calls it
+    base_url: str | None = None  # by which the client knows us
 
 
 @dataclass(slots=True)
@@ -75,12 +85,15 @@ class Gateway:
     rates: Rates
     replays: Replays
     running: Running
+    copier: Copier
+    deliveries: Deliveries
     recorder: Recorder
     submitter: Submitter
     poller: Poller
     leases: Leases
     results: Results
     formats: Formats
+    variants: Variants
     canceller: Canceller
     assets: Assets
     links: Links
@@ -93,11 +106,11 @@ class Gateway:
     @property
     def draining(self) -> bool:
         """Whether this process is going away."""
-        return self._draining
+        return self.watching.leaving
 
     def plan(self, wish: Wish) -> Plan:
         """Who may serve this wish and as what; sends, fetches and stores nothing."""
-        return self.planner.plan(wish.request, _notices(wish), wish.key, strict=wish.strict or wish.key.strict)
+        return self.planner.plan(wish.request, wish.notices, wish.key, strict=wish.strict or wish.key.strict)
 
     async def located(self, wish: Wish) -> Wish:
         """The wish with its source jobs found; NotFound for another key's, InvalidRequest for an unfinished one."""
@@ -108,8 +121,22 @@ class Gateway:
 
         Raises what `Gateway.plan` and `Submitter.submit` raise, and AlreadyMade when one of the wish's names is taken.
         """
+        return await asyncio.shield(await self._submitting(wish))
+
+    async def start(self, wish: Wish) -> Job:
+        """The job as soon as it is stored; it goes on to a vendor by itself. Raises as `create` does while nothing is stored."""
+        stored: asyncio.Future[Job] = asyncio.get_running_loop().create_future()
+        submitting = await self._submitting(replace(wish, stored=stored.set_result))
+        submitting.add_done_callback(_log_fault)
+        await asyncio.wait((stored, submitting), return_when=asyncio.FIRST_COMPLETED)
+        return stored.result() if stored.done() else submitting.result()
+
+    async def _submitting(self, wish: Wish) -> "asyncio.Task[Job]":
         if self._draining:
             raise ShuttingDown("This gateway is shutting down; another one will take the request.", retry_after=5)
+        if wish.request.callback_url is not None:
+            guard = self.submitter.desk.media.fetcher.guard
+            check_callback(wish.request.callback_url, guard, wish.request.client_name("callback_url"))
         wish = await self.located(wish)
         order = Order(
             key=wish.key,
@@ -117,16 +144,18 @@ class Gateway:
             plan=self.plan(wish),
             uploads=wish.uploads,
             lifetime=self._lifetime(wish.request),
-            notices=_notices(wish),
+            notices=wish.notices,
             strict=wish.strict or wish.key.strict,
             patient=wish.patient or wish.request.op == "video",
             private=not (wish.key.store_prompts and self.settings.store_prompts),
             fingerprint=wish.fingerprint,
+            base_url=wish.base_url,
             names=wish.names,
             remixed_from=wish.remixed_from,
             listener=wish.listener,
+            stored=wish.stored,
         )
-        return await asyncio.shield(self.running.start(self.submitter.submit(order)))
+        return self.running.start(self.submitter.submit(order))
 
     async def create_and_wait(self, wish: Wish) -> Job:
         """`create`, then waits for the outcome: for clients that want the pictures in the answer."""
@@ -155,11 +184,16 @@ class Gateway:
         if not job.status.final:
             job = await self.cancel(job)
         async with self.database.write() as connection:
+            job = await job_store.lock(connection, job_id) or job  # a copy may have been made meanwhile
+            files = await variant_store.assets_of(connection, job_id)
             if not await job_store.delete_one(connection, job_id, key_id):
                 raise NotFound(f"No task with the id {job_id!r} exists.", code="task_not_exist", param="id")
-            files = await replay_store.forget_job(connection, job_id)
+            files += await replay_store.forget_job(connection, job_id)
         for name in (*files, *(output.asset for output in job.outputs if output.asset is not None)):
-            await self.assets.delete(name)
+            try:
+                await self.assets.delete(name)
+            except OSError as error:  # the job is gone all the same
+                _log.warning("the file %s could not be removed: %s", name, error)
 
     async def cancel(self, job: Job) -> Job:
         """Cancels an unfinished job at its vendor and ends it; InvalidRequest when it has ended or cannot be cancelled."""
@@ -167,8 +201,13 @@ class Gateway:
             raise InvalidRequest("This job has already ended.", code="already_finished", param="id")
         return await self.canceller.cancel(job)
 
+    def leave(self) -> None:
+        """Sends away who only listens: this process has been told to end, but still answers what it is asked."""
+        self.watching.leave()
+
     async def drain(self) -> None:
         """Takes no new work and waits until nothing that was sent is unanswered."""
+        self.leave()
         self._draining = True
         self.queue.stop()
         await self.running.drain(self.settings.drain_seconds)
@@ -179,12 +218,8 @@ class Gateway:
         return timedelta(minutes=self.settings.image_minutes)
 
 
-def _notices(wish: Wish) -> tuple[Notice, ...]:
-    return (*wish.notices, *_uncalled(wish.request))
-
-
-def _uncalled(request: Request) -> tuple[Notice, ...]:
-    """Nothing calls back yet, and a client that counts on it must hear so."""
-    if request.callback_url is None:
-        return ()
-    return (Notice("dropped:callback_url", "callback_url", request.callback_url, None),)
+def _log_fault(submitting: "asyncio.Task[Job]") -> None:
+    """Nobody waits for the end of a started job: a vendor's refusal stands in the job, a fault of ours only in the log."""
+    error = None if submitting.cancelled() else submitting.exception()
+    if error is not None and not isinstance(error, GatewayError | AlreadyMade):
+        _log.error("a job could not be sent on", exc_info=error)

@@ -75,7 +75,9 @@ def _failure(failure: Failure) -> dict[str, Json]:
 def _output(index: int, output: Output) -> dict[str, Json]:
     """Vendors sign their links: the signature is for us alone."""
     links = {name: redact(link) for name in ("url", "last_frame_url", "thumbnail_url") if (link := getattr(output, name))}
-    plain = {name: getattr(output, name) for name in ("asset", "mime", "part", "width", "height", "revised_prompt")}
+    plain = {
+        name: getattr(output, name) for name in ("asset", "mime", "size", "sha256", "part", "width", "height", "revised_prompt")
+    }
     return {"index": index, **links, **_given(plain)}
 
 

@@ -14,11 +14,13 @@ from app.domain.jobs import Job, JobStatus, Output, Stage, gather
 from app.domain.json import JsonObject
 from app.domain.money import cost, cost_of_parts
 from app.engine.admission import Entry, affordable, check_channel, check_key, check_queue
-from app.engine.assets import Assets
+from app.engine.aftermath import Aftermath
+from app.engine.assets import UNKNOWN_MIME, Assets
 from app.engine.clock import Now
 from app.engine.paces import Paces
 from app.engine.plan import RouteStep
 from app.engine.settlement import settle, settle_late
+from app.engine.sniff import mime_of
 from app.engine.watching import Bell, Watching
 from app.store import attempts as attempt_store
 from app.store import jobs as job_store
@@ -45,6 +47,7 @@ class Recorder:
     assets: Assets
     paces: Paces
     watching: Watching
+    aftermath: Aftermath
     room: Bell  # rings when a job has ended, and others may find room
     now: Now
     worker: str
@@ -170,7 +173,7 @@ class Recorder:
     async def _write(self, job: Job, attempt: Attempt | None, *, owner: str | None, stage: Stage | None = None) -> Job | None:
         kept = await self._keep_outputs(job)
         if kept.status.final:
-            kept = replace(kept, cost=cost(kept))
+            kept = self.aftermath.ordered(replace(kept, cost=cost(kept)))
         parent: Job | None = None
         async with self.database.write() as connection:
             if attempt is not None:
@@ -178,6 +181,7 @@ class Recorder:
             if not await job_store.record(connection, kept, owner=owner, stage=stage):
                 return None
             kept = await settle(connection, kept, self.now())
+            await self.aftermath.write(connection, kept)
             parent = await self._gather(connection, kept)
         self._tell(kept, parent)
         return kept
@@ -186,7 +190,10 @@ class Recorder:
         """Writes what a vendor delivered after the deadline, and takes what it cost; False when that was done already."""
         kept = await self._keep_outputs(job)
         async with self.database.write() as connection:
-            return await settle_late(connection, replace(kept, cost=cost(kept)), self.now())
+            delivered = await settle_late(connection, self.aftermath.ordered(replace(kept, cost=cost(kept))), self.now())
+        if delivered:
+            self.aftermath.begin(kept)
+        return delivered
 
     async def record_surely(self, job: Job, attempt: Attempt) -> Job | None:
         """`record` for what must not get lost: a vendor's acceptance. Tries for about a minute."""
@@ -209,9 +216,10 @@ class Recorder:
         if gathered == parent:
             return parent
         if gathered.status.final:
-            gathered = replace(gathered, cost=cost_of_parts(children))
+            gathered = self.aftermath.ordered(replace(gathered, cost=cost_of_parts(children)))
         if await job_store.record(connection, gathered, owner=None):
             gathered = await settle(connection, gathered, self.now(), last_part=part)
+            await self.aftermath.write(connection, gathered)
         return gathered
 
     def _tell(self, job: Job, parent: Job | None) -> None:
@@ -223,6 +231,7 @@ class Recorder:
             self.watching.tell(parent)
         if job.status.final:
             self.room.ring()
+            self.aftermath.begin(parent or job)
 
     async def _keep_outputs(self, job: Job) -> Job:
         """Inline bytes of a result become an asset; the bytes stay on the value for whoever answers now."""
@@ -235,8 +244,8 @@ class Recorder:
     async def _keep(self, job_id: str, output: Output) -> Output:
         if output.data is None or output.asset is not None:
             return output
-        asset = await self.assets.put(job_id, output.data, output.mime or "application/octet-stream")
-        return replace(output, asset=asset.name, mime=asset.mime)
+        asset = await self.assets.put(job_id, output.data, mime_of(output.data) or output.mime or UNKNOWN_MIME)
+        return replace(output, asset=asset.name, mime=asset.mime, size=asset.size, sha256=asset.sha256)
 
 
 def _route_json(route: Sequence[RouteStep]) -> list[JsonObject]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.jobs import Job, JobStatus
+from app.store import copies as copy_store
 from app.store import jobs as job_store
 from app.store import ledger, usage
 
@@ -49,6 +50,7 @@ async def settle_late(connection: AsyncConnection, job: Job, now: datetime) -> b
     if parent is not None:
         await job_store.set_cost(connection, parent.id, (parent.cost or 0) + charged)
         await job_store.replace_outputs(connection, _with_late_part(parent, job))
+        await copy_store.ask(connection, parent.id, now)
     return True
 
 

@@ -1,6 +1,6 @@
 """One job's way to a vendor: persist, send, record, fail over; never send twice what may have been accepted."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -45,8 +45,9 @@ from app.engine.vendors import Vendors
 class Order:
     """What a client wants made, ready to be sent: the request as asked, its plan and the bytes that came with it.
 
-    `listener` hears each picture as it is finished, where somebody waits for them one by one. `patient` clients only want to
-    know that the job exists: it may wait for room. `notices` and `strict` are what a later plan of a waiting job starts from.
+    `listener` hears each picture as it is finished, where somebody waits for them one by one; `stored` hears of the job as soon
+    as it is committed. `patient` clients only want to know that the job exists: it may wait for room. `notices` and `strict` are
+    what a later plan of a waiting job starts from.
     """
 
     key: Key
@@ -59,10 +60,17 @@ class Order:
     patient: bool = False
     private: bool = False
     fingerprint: str | None = None
+    base_url: str | None = None
     names: tuple[ReplayName, ...] = ()
     remixed_from: str | None = None
     listener: Listener | None = None
+    stored: Callable[[Job], None] | None = None
     prepared: dict[str, tuple[Media, ...]] = field(default_factory=dict)  # by channel: parts of one job share their media
+
+    def tell_stored(self, job: Job) -> None:
+        """The job is committed: its client may hear of it."""
+        if self.stored is not None:
+            self.stored(job)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +252,9 @@ class Submission:
         """Commits what is about to be sent, with room and money for it; None when somebody else has the job or ended it."""
         recorder, order = self._desk.recorder, self._order
         if not self._stored:
-            return await recorder.begin(job, attempt, order.plan.route, self._entry(channel))
+            begun = await recorder.begin(job, attempt, order.plan.route, self._entry(channel))
+            order.tell_stored(begun)
+            return begun
         if self._job.stage is Stage.HELD:
             key = order.key if job.parent_id is None else replace(order.key, max_concurrency=None)
             return job if await recorder.release(job, attempt, key, channel) else None

@@ -104,6 +104,7 @@ class Submitter:
                 for part in parts:
                     self.desk.poller.unsure(part)  # the commit may be done, and only its answer lost
                 raise
+            order.tell_stored(parent)
         else:
             parts = shared(parent)
             if not await self.desk.recorder.release_parts(parent, parts, order.plan.route, order.key):
@@ -115,7 +116,7 @@ class Submitter:
     def _part_job(self, order: Order, parent: Job, size: int) -> Job:
         request = replace(order.plan.choices[0].request, n=size)
         asked = replace(order.asked, n=size, client_task_id=None)
-        return replace(self._new_job(order, request), asked=asked, parent_id=parent.id, fingerprint=None)
+        return replace(self._new_job(order, request), asked=asked, parent_id=parent.id, fingerprint=None, callback_url=None)
 
     async def _part_result(self, order: Order, job: Job, first_index: int) -> Job:
         """A part once it was accepted; where there is no room it waits, held back if nobody waits for the answer."""
@@ -167,6 +168,8 @@ class Submitter:
             model=order.asked.model,
             private=order.private,
             fingerprint=order.fingerprint,
+            callback_url=order.asked.callback_url or order.key.callback_url,
+            base_url=order.base_url,
             asked=order.asked,
             request=request,
             remixed_from=order.remixed_from,

@@ -68,7 +68,8 @@ async def site_on(
     """The application, started."""
     studio = Studio()
     vendor = Vendor(script or studio)
-    app = create_app(Settings(data_dir=folder, secret_key="tests", _env_file=None, **settings), Outside(upstream=vendor))
+    chosen = {"keep_results": False, **settings}
+    app = create_app(Settings(data_dir=folder, secret_key="tests", _env_file=None, **chosen), Outside(upstream=vendor))
     async with app.router.lifespan_context(app):
         gateway: Gateway = app.state.gateway
         async with gateway.database.write() as connection:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from app.domain.capabilities import Price
-from app.domain.jobs import Failure, Job, JobStatus, Output, Stage, Usage
+from app.domain.jobs import Failure, Job, JobStatus, Output, Stage, Usage, Variant
 from app.domain.prices import Terms
 from app.domain.requests import ImageRequest, Mode, Notice, VideoRequest
 
@@ -16,9 +16,9 @@ EPOCH = 1_772_366_400
 TERMS = Terms(price=Price(unit="second", usd={"*": Decimal("0.05")}))
 
 
-def link(index: int) -> str:
-    """The link of a result."""
-    return f"https://gate.example.com/files/{index}"
+def link(index: int, variant: Variant | None = None) -> str:
+    """The link of a result, or of a variant of it."""
+    return f"https://gate.example.com/files/{index}" + (f"/{variant}" if variant else "")
 
 
 def video_request(**values: Any) -> VideoRequest:

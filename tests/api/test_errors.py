@@ -166,13 +166,21 @@ async def test_an_unknown_path_is_a_404_of_ours(site: Site, path: str) -> None:
     assert error_of(answer)["code"] == "unknown_path"
 
 
+@pytest.mark.parametrize("path", ["/v1/images/variations", "/v1/videos/characters"])
+async def test_what_only_openai_has_had_is_a_404_that_says_what_there_is(site: Site, path: str) -> None:
+    answer = await site.client.post(path, files={"image": b"x"}, data={"name": "x"})
+    assert answer.status_code == 404
+    assert error_of(answer)["code"] == "unknown_path"
+    assert "POST /v1/" in error_of(answer)["message"]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
         ("PUT", "/v1/videos", "GET, POST"),
         ("DELETE", "/v1/videos", "GET, POST"),
         ("POST", "/v1/videos/task_1", "DELETE, GET"),
-        ("GET", "/v1/images/generations", "POST"),
+        ("GET", "/v1/video/generations", "POST"),
         ("POST", "/v1/videos/task_1/content", "GET, HEAD"),
         ("POST", "/healthz", "GET, HEAD"),
     ],

@@ -63,7 +63,7 @@ async def test_an_empty_database_gets_the_sandbox_and_two_keys_that_work(databas
 async def test_a_second_start_makes_nothing(database: Database) -> None:
     await start(database)
     assert await start(database) == FirstRun(None, None)
-    assert len(await KeyDesk(database, lambda: NOW).page(before=None, limit=10)) == 1
+    assert len(await KeyDesk(database, VAULT, lambda: NOW).page(before=None, limit=10)) == 1
 
 
 async def test_of_several_processes_exactly_one_learns_each_key(database: Database) -> None:

@@ -188,7 +188,7 @@ async def test_a_queued_job_of_a_revoked_key_is_never_sent(tmp_path: Path) -> No
         held = await gateway.create(of(gateway, "key_1"))
         from app.engine.keys import KeyDesk
 
-        await KeyDesk(gateway.database, gateway.now).delete("key_1")
+        await KeyDesk(gateway.database, gateway.vault, gateway.now).delete("key_1")
         await gateway.configuration.refresh()
         await finished(gateway, studio, first)
         assert (await ended(gateway, held.id)).status is JobStatus.FAILED

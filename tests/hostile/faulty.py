@@ -220,7 +220,7 @@ def channel_at(url: str, name: str, **values: Any) -> Channel:
 @asynccontextmanager
 async def gateway_to(folder: Path, *channels: Channel, database_url: str = "", **outside: Any) -> AsyncIterator[Gateway]:
     """A running gateway with these channels that reaches its vendors over real sockets."""
-    settings = Settings(data_dir=folder, database_url=database_url, secret_key="tests", _env_file=None)
+    settings = Settings(data_dir=folder, database_url=database_url, secret_key="tests", keep_results=False, _env_file=None)
     async with running_gateway(settings, Outside(**{"upstream": Hurried(), **outside})) as gateway:
         async with gateway.database.write() as connection:
             for channel in channels:

@@ -15,7 +15,7 @@ from app.settings import Settings
 from tests.api.conftest import Site, error_of, site_on
 from tests.api.vendor import PIXEL
 from tests.domain.examples import EXAMPLES, flattened
-from tests.gateways import CHANNEL
+from tests.gateways import CHANNEL, KEY
 from tests.hostile.conftest import admin_of, row_count
 from tests.hostile.mutations import BOUNDARY, FORM_TYPE, Part, Sent, form_mutant, json_mutant, written
 
@@ -25,8 +25,9 @@ _SEED = 20_261_120
 _JSONS, _FORMS, _ADMINS = 150, 110, 90  # mutants for one endpoint
 _PATHS = create_app(Settings(secret_key="tests", _env_file=None)).openapi()["paths"]
 POSTS = sorted(path for path, operations in _PATHS.items() if "post" in operations)
-CLIENT = [path for path in POSTS if not path.startswith("/admin/")]
-ADMIN = [path for path in POSTS if path.startswith("/admin/")]
+BODILESS = ("/v1/webhook-secret", "/admin/keys/{key_id}/webhook-secret", "/admin/webhooks/{webhook_id}/replay")
+CLIENT = [path for path in POSTS if not path.startswith("/admin/") and path not in BODILESS]
+ADMIN = [path for path in POSTS if path.startswith("/admin/") and path not in BODILESS]
 _PNG = f"data:image/png;base64,{base64.b64encode(PIXEL).decode()}"
 _INLINE = {"model": "gpt-image-1.5", "prompt": "a paper boat", "image": [_PNG], "size": "1024x1024", "n": 2}
 _ADMIN_BODIES: Mapping[str, Mapping[str, Any]] = {
@@ -100,6 +101,20 @@ async def test_a_mutated_admin_body_never_breaks_anything_and_starts_no_job(path
         assert site.vendor.creates() == 0
         assert await row_count(site) == 0
         assert (await site.created())["status"] == "queued"
+
+
+@pytest.mark.parametrize("path", BODILESS)
+async def test_a_body_where_none_is_read_changes_nothing(path: str, tmp_path: Path) -> None:
+    async with site_on(tmp_path, channels=[CHANNEL], max_body_mb=1) as site:
+        rng = _rng(path, "bodiless")
+        async with admin_of(site) as admin:
+            client = admin if path.startswith("/admin/") else site.client
+            for _ in range(_ADMINS // 3):
+                sent = json_mutant(rng, {"id": "other", "secret": "whsec_mine"})
+                answer = await client.post(path.replace("{key_id}", KEY.id), content=sent.content, headers=list(sent.headers))
+                assert answer.status_code == 200 or _refusal(answer), _told(path, sent, answer)
+                assert "whsec_mine" not in answer.text
+        assert (site.vendor.creates(), await row_count(site)) == (0, 0)
 
 
 async def test_a_multipart_body_that_was_cut_off_is_refused_and_not_shortened(site: Site) -> None:

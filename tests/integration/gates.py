@@ -88,7 +88,8 @@ OPEN: list[Gateway] = []  # the gateways of this process that run now
 @asynccontextmanager
 async def gate_on(folder: Path, *channels: Channel, **settings: Any) -> AsyncIterator[Gate]:
     """The application, started, on a socket, with these channels and one key."""
-    app = create_app(Settings(data_dir=folder, secret_key="tests", _env_file=None, **settings))
+    chosen = {"keep_results": False, **settings}
+    app = create_app(Settings(data_dir=folder, secret_key="tests", _env_file=None, **chosen))
     async with app.router.lifespan_context(app):
         gateway: Gateway = app.state.gateway
         async with gateway.database.write() as connection:

@@ -214,13 +214,8 @@ async def test_a_link_that_was_tampered_with_leads_nowhere(site: Site) -> None:
     error_of(broken, 404)
 
 
-@pytest.mark.parametrize(
-    ("query", "code"),
-    [({"variant": "spritesheet"}, "variant_not_available"), ({"index": "1"}, "not_found")],
-    ids=["variant", "index"],
-)
-async def test_what_a_job_has_not_made_is_missing(site: Site, query: dict[str, str], code: str) -> None:
-    assert error_of(await site.gate.http.get(site.places[0], params=query), 404)["code"] == code
+async def test_what_a_job_has_not_made_is_missing(site: Site) -> None:
+    assert error_of(await site.gate.http.get(site.places[0], params={"index": "1"}), 404)["code"] == "not_found"
 
 
 async def test_each_of_several_films_has_its_place(site: Site) -> None:
