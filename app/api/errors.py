@@ -12,7 +12,7 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from app.api.answers import json_answer
-from app.api.wording import REQUEST_FAULTS, error_text, failure_text
+from app.api.wording import REQUEST_FAULTS, error_text
 from app.domain.errors import (
     BodyTooLarge,
     Fault,
@@ -33,6 +33,7 @@ from app.domain.errors import (
 )
 from app.domain.jobs import Failure, Job
 from app.domain.json import Json
+from app.engine.failure_text import failure_text
 from app.logs import request_id
 
 

@@ -11,11 +11,11 @@ from app.api.dialects.videos import Link, video_object
 from app.api.errors import failure_of, job_failed
 from app.api.replays import Making, once
 from app.api.wishes import with_source
-from app.api.wording import failure_text
 from app.domain.errors import InvalidRequest
 from app.domain.jobs import Job, JobStatus
 from app.domain.json import JsonObject
 from app.domain.replays import handed_over
+from app.engine.failure_text import failure_text
 from app.engine.gateway import Gateway, Wish
 from app.logs import request_id
 

@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from app.api.wording import REQUEST_FAULTS, failure_text
+from app.api.wording import REQUEST_FAULTS
 from app.domain.geometry import pixels_of
 from app.domain.jobs import Failure, Job, Output
 from app.domain.json import Json
 from app.domain.requests import Notice, Request, VideoRequest
+from app.engine.failure_text import failure_text
 
 
 def epoch(moment: datetime | None) -> int | None:

@@ -2,10 +2,10 @@
 
 from app.api.dialects.facts import epoch, file_format
 from app.api.dialects.videos import Link, video_object
-from app.api.wording import failure_text
 from app.domain.jobs import Job, JobStatus
 from app.domain.json import Json
 from app.domain.requests import Mode
+from app.engine.failure_text import failure_text
 
 _WRAPPED = {
     JobStatus.QUEUED: "QUEUED",

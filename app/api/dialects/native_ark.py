@@ -7,13 +7,13 @@ from app.api.dialects.facts import epoch, length, pixels, shape, size_text, tier
 from app.api.dialects.images import Picture
 from app.api.dialects.native_fields import IMAGES, NativeBody
 from app.api.dialects.videos import Link, wants_last_frame
-from app.api.wording import failure_text
 from app.domain.errors import InvalidRequest
 from app.domain.jobs import Failure, Job, JobStatus
 from app.domain.json import Json, JsonObject
 from app.domain.most_results import GROUP, GROUP_OPTIONS, group_room
 from app.domain.normalise.values import elements, given, integer, mapping
 from app.domain.requests import Notice, VideoRequest
+from app.engine.failure_text import failure_text
 
 CANCELLED = frozenset({"cancelled"})  # failure codes that this API has a status of its own for
 EXPIRED = frozenset({"expired", "deadline_exceeded"})

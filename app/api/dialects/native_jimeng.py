@@ -7,13 +7,13 @@ from app.api.dialects.images import Picture
 from app.api.dialects.native_ark import EXPIRED
 from app.api.dialects.native_fields import IMAGES, NativeBody
 from app.api.dialects.videos import Link
-from app.api.wording import failure_text
 from app.domain.jobs import Failure, Job, JobStatus
 from app.domain.json import Json, JsonObject
 from app.domain.normalise.guard import parsed
 from app.domain.normalise.reader import shown
 from app.domain.normalise.values import given, mapping, truth
 from app.domain.requests import ImageRequest, Notice
+from app.engine.failure_text import failure_text
 
 ROUTE = "/jimeng/"  # as which a body is read whose kind only the name of its model tells
 SUCCESS = 10_000

@@ -7,13 +7,13 @@ from datetime import datetime
 from app.api.dialects.facts import length
 from app.api.dialects.native_fields import NativeBody
 from app.api.dialects.videos import Link
-from app.api.wording import failure_text
 from app.domain.errors import InvalidRequest
 from app.domain.jobs import Job, JobStatus
 from app.domain.json import Json, JsonObject
 from app.domain.normalise.reader import shown
 from app.domain.normalise.values import elements, given, mapping, one_of, text
 from app.domain.requests import Notice
+from app.engine.failure_text import failure_text
 
 _STATUSES = {
     JobStatus.QUEUED: "submitted",
