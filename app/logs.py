@@ -33,7 +33,7 @@ class JsonLines(logging.Formatter):
         }
         line.update({name: value for name, value in vars(record).items() if name not in _STANDARD and value not in ("", None)})
         if record.exc_info:
-            line["error"] = redact(self.formatException(record.exc_info))
+            line["error"] = _trace(self.formatException(record.exc_info))
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
@@ -44,7 +44,12 @@ class TextLines(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
 
     def formatException(self, exc_info: object) -> str:
-        return redact(super().formatException(exc_info))  # type: ignore[arg-type]  # as above
+        return _trace(super().formatException(exc_info))  # type: ignore[arg-type]  # as above
+
+
+def _trace(text: str) -> str:
+    """A traceback line by line: as one long text it would lose its end, which says what went wrong."""
+    return "\n".join(redact(line) for line in text.splitlines())
 
 
 def configure(level: str, style: str) -> None:
