@@ -162,7 +162,11 @@ Index("ix_jobs_open", jobs.c.lease_owner, sqlite_where=open_jobs, postgresql_whe
 Index("ix_jobs_open_of_key", jobs.c.key_id, jobs.c.stage, sqlite_where=open_jobs, postgresql_where=open_jobs)
 Index("ix_jobs_open_of_channel", jobs.c.channel_id, jobs.c.stage, sqlite_where=open_jobs, postgresql_where=open_jobs)
 Index("ix_jobs_of_key", jobs.c.key_id, jobs.c.op, jobs.c.created_at, jobs.c.id)
-Index("ix_jobs_by_time", jobs.c.created_at, jobs.c.id)
+# Lists of all keys are filtered inside this index: a rare status or model must not make us read every job.
+Index(
+    "ix_jobs_by_time",
+    *(jobs.c.created_at, jobs.c.id, jobs.c.key_id, jobs.c.op, jobs.c.status, jobs.c.model, jobs.c.channel_id, jobs.c.parent_id),
+)
 
 _is_part = jobs.c.parent_id.is_not(None)
 Index("ix_jobs_parts", jobs.c.parent_id, sqlite_where=_is_part, postgresql_where=_is_part)

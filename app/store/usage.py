@@ -116,6 +116,14 @@ async def page(
     return [_usage(row, dimensions) for row in (await connection.execute(query)).mappings()]
 
 
+async def largest(connection: AsyncConnection, wanted: Wanted, dimension: Dimension, limit: int) -> list[Usage]:
+    """At most `limit` sums told apart by this dimension: what cost most first, then what was asked for most."""
+    column = _COLUMNS[dimension]
+    order = (func.sum(usage.c.spent).desc(), func.sum(usage.c.jobs).desc(), column)
+    query = select(column, *_SUMS).where(*_chosen(wanted)).group_by(column).order_by(*order).limit(limit)
+    return [_usage(row, [dimension]) for row in (await connection.execute(query)).mappings()]
+
+
 def _place(job: Job) -> dict[str, object]:
     return {"day": day_of(job.created_at), "key_id": job.key_id, "model": job.model, "channel_id": job.channel_id}
 

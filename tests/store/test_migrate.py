@@ -57,7 +57,7 @@ async def test_migrating_again_changes_nothing(database_url: str) -> None:
     async with sole_connection(database_url) as connection:
         versions = (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalars().all()
         counters = (await connection.execute(text("SELECT id, value FROM revision"))).all()
-    assert versions == ["0004"]
+    assert versions == ["0005"]
     assert [tuple(row) for row in counters] == [(1, 0)]
 
 
@@ -121,3 +121,14 @@ async def test_a_caller_can_give_a_connection_and_go_back(empty_database_url: st
     async with sole_connection(empty_database_url) as connection:
         await connection.run_sync(down)
     assert await tables(empty_database_url) == {"alembic_version"}
+
+
+async def test_a_database_of_a_newer_version_is_refused_in_words(tmp_path: Path) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path}/newer.db"
+    await migrate(url)
+    database = Database.open(url)
+    async with database.write() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = 'of a later day'"))
+    await database.close()
+    with pytest.raises(ValueError, match="made by a newer version"):
+        await migrate(url)
