@@ -9,6 +9,7 @@ from app.adapters.base import Adapter, Call
 from app.adapters.registry import adapters
 from app.domain.channels import Channel, Credential
 from app.domain.errors import GatewayError
+from app.engine.channel_rules import checked, text_fields
 from app.engine.redaction import redact, secrets_of
 from app.engine.vendors import Vendors
 
@@ -33,6 +34,19 @@ async def probe(vendors: Vendors, channel: Channel) -> Verdict:
     call = replace(call, timeout=min(call.timeout, _PATIENCE))
     credentials = [one for one in channel.credentials if not one.retired] or [Credential("", {})]
     return _summary(await asyncio.gather(*(_ask(vendors, channel, adapter, call, one) for one in credentials)))
+
+
+async def rehearse(vendors: Vendors, channel: Channel) -> Verdict:
+    """`probe` of a channel that nobody has stored: no token of it is kept.
+
+    Raises InvalidRequest naming the field that is wrong.
+    """
+    credentials = tuple(
+        replace(one, id=one.id or f"credential {place}", fields=text_fields(one.fields))
+        for place, one in enumerate(channel.credentials, 1)
+    )
+    wanted = checked(replace(channel, credentials=credentials))
+    return await probe(Vendors(vendors.transport, vendors.now), wanted)
 
 
 async def _ask(vendors: Vendors, channel: Channel, adapter: Adapter, call: Call, credential: Credential) -> Verdict:

@@ -30,21 +30,23 @@ CLIENT = [path for path in POSTS if not path.startswith("/admin/") and path not 
 ADMIN = [path for path in POSTS if path.startswith("/admin/") and path not in BODILESS]
 _PNG = f"data:image/png;base64,{base64.b64encode(PIXEL).decode()}"
 _INLINE = {"model": "gpt-image-1.5", "prompt": "a paper boat", "image": [_PNG], "size": "1024x1024", "n": 2}
+_CHANNEL = {
+    "name": "another",
+    "adapter": "openai",
+    "base_url": "https://another.example.com",
+    "credentials": [{"api_key": "canary-of-another"}],
+    "models": {"public": "upstream"},
+    "groups": ["default"],
+    "priority": 3,
+    "weight": 2,
+    "price_ratio": 1,
+    "prices": {"public": {"unit": "second", "usd": "0.05"}},
+    "overrides": {"set": {"tier": "high"}, "drop": ["user"]},
+    "enabled": True,
+}
 _ADMIN_BODIES: Mapping[str, Mapping[str, Any]] = {
-    "/admin/channels": {
-        "name": "another",
-        "adapter": "openai",
-        "base_url": "https://another.example.com",
-        "credentials": [{"api_key": "canary-of-another"}],
-        "models": {"public": "upstream"},
-        "groups": ["default"],
-        "priority": 3,
-        "weight": 2,
-        "price_ratio": 1,
-        "prices": {"public": {"unit": "second", "usd": "0.05"}},
-        "overrides": {"set": {"tier": "high"}, "drop": ["user"]},
-        "enabled": True,
-    },
+    "/admin/channels": _CHANNEL,
+    "/admin/channels/test": _CHANNEL,
     "/admin/channels/{channel_id}/test": {},
     "/admin/keys": {
         "name": "somebody",

@@ -7,7 +7,7 @@ from app.api.admin.channel_bodies import ChannelBody, ChannelPatch
 from app.api.admin.desks import Before, Channels, Limit
 from app.api.answers import json_answer
 from app.api.deps import GatewayDep
-from app.engine.probe import probe
+from app.engine.probe import Verdict, probe, rehearse
 from app.engine.views import channel_view, page_view, split_page
 
 router = admin_router()
@@ -19,6 +19,12 @@ async def create_channel(body: ChannelBody, channels: Channels, gateway: Gateway
     made = await channels.add(body.channel())
     await gateway.configuration.refresh()
     return json_answer(channel_view(made), 201)
+
+
+@router.post("/channels/test")
+async def try_new_channel(body: ChannelBody, gateway: GatewayDep) -> Response:
+    """Makes the vendor's cheapest authenticated call with each credential of a channel as it is written; stores nothing."""
+    return _verdict(await rehearse(gateway.submitter.desk.vendors, body.channel()))
 
 
 @router.get("/channels")
@@ -53,11 +59,20 @@ async def delete_channel(channel_id: str, channels: Channels, gateway: GatewayDe
 
 
 @router.post("/channels/{channel_id}/test")
-async def try_channel(channel_id: str, channels: Channels, gateway: GatewayDep) -> Response:
-    """Makes the vendor's cheapest authenticated call with each credential."""
-    channel = await channels.get(channel_id)
-    verdict = await probe(gateway.submitter.desk.vendors, channel)
+async def try_channel(channel_id: str, channels: Channels, gateway: GatewayDep, body: ChannelPatch | None = None) -> Response:
+    """Makes the vendor's cheapest authenticated call with each credential.
+
+    With a body the channel is tried as it would be after that change, and nothing is stored.
+    """
+    channel, vendors = await channels.get(channel_id), gateway.submitter.desk.vendors
+    if body is not None and body.model_fields_set:
+        return _verdict(await rehearse(vendors, body.on(channel)))
+    verdict = await probe(vendors, channel)
     if verdict.ok:
         await gateway.health.forgive(channel_id)
     await channels.note_test(channel, ok=verdict.ok)
+    return _verdict(verdict)
+
+
+def _verdict(verdict: Verdict) -> Response:
     return json_answer({"ok": verdict.ok, "latency_ms": verdict.latency_ms, "detail": verdict.detail})

@@ -42,7 +42,17 @@ def _web_address(value: str) -> str:
 
 
 WebAddress: TypeAlias = Annotated[str, AfterValidator(_web_address)]
-Groups: TypeAlias = Annotated[frozenset[Name], Field(min_length=1, max_length=100)]
+
+
+def _list(value: object) -> object:
+    if not isinstance(value, list | frozenset) or not value:
+        raise ValueError("must be a list of at least one name")
+    return value
+
+
+Groups: TypeAlias = Annotated[
+    frozenset[Name], Field(min_length=1, max_length=100), BeforeValidator(_list, json_schema_input_type=list[Name])
+]
 Priority: TypeAlias = Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
 Weight: TypeAlias = Annotated[int, Field(ge=0, le=1_000_000)]
 Ratio: TypeAlias = Annotated[Decimal, Field(ge=0, le=1_000_000, max_digits=15, allow_inf_nan=False)]
