@@ -15,7 +15,9 @@ from app.domain.jobs import Job
 from app.domain.requests import Operation
 from app.engine.addresses import Address, client_address, may_come_from
 from app.engine.gateway import Gateway
+from app.engine.sessions import AS_KEY_HEADER, CSRF_HEADER
 
+SAFE_METHODS = frozenset({"GET", "HEAD"})
 _BEARER = re.compile(r"(?i:bearer)(?::\s*|\s+)(.*)", re.DOTALL)
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 _FREE = "/cancel"  # the end of the one path whose POST stops work instead of asking for some
@@ -40,19 +42,19 @@ def shown_key(headers: Headers) -> str | None:
 class KeyScheme(SecurityBase):
     """Knows a key from memory, and whether it may be used from here and now; what the client says of its host plays no part in it.
 
-    Raises Unauthenticated, NotAllowed, and TooManyRequests for a POST too many.
+    Raises Unauthenticated, NotAllowed, and TooManyRequests for a POST too many. `sessions` is whether a page of our console may
+    ask without a key.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, sessions: bool = True) -> None:
+        self._sessions = sessions
         self.model = HTTPBearer(description="A client key of this gateway. `api-key` and `x-api-key` work too.")
         self.scheme_name = "key"
 
     async def __call__(self, request: Request) -> Key:
-        text = shown_key(request.headers)
-        if text is None:
-            raise Unauthenticated("No API key was given; send it as `Authorization: Bearer sk-…`.", code="missing_api_key")
         gateway = await _gateway(request)
-        key = gateway.configuration.key(text)
+        text = shown_key(request.headers)
+        key = gateway.configuration.key(text) if text is not None else self._signed_in(request, gateway)
         if key is None or not key.valid(gateway.now()):
             raise Unauthenticated("This API key is unknown, disabled or expired.")
         request.state.key_id = key.id
@@ -60,6 +62,20 @@ class KeyScheme(SecurityBase):
             raise NotAllowed("This API key may not be used from this address.", code="ip_not_allowed")
         if key.rpm is not None and _counts(request):
             await _count(gateway, key)
+        return key
+
+    def _signed_in(self, request: Request, gateway: Gateway) -> Key | None:
+        """The key of a page of our console, or the one that the operator names there; raises Unauthenticated, NotAllowed."""
+        session = gateway.sessions.read(request.cookies) if self._sessions else None
+        if session is None:
+            raise Unauthenticated("No API key was given; send it as `Authorization: Bearer sk-…`.", code="missing_api_key")
+        if request.method not in SAFE_METHODS:
+            gateway.sessions.check(session, request.headers.get(CSRF_HEADER))
+        if not session.admin:
+            return gateway.sessions.key(session)
+        key = gateway.configuration.key_by_id(request.headers.get(AS_KEY_HEADER, ""))
+        if key is None:
+            raise NotAllowed("An operator must choose the key for which to ask.", code="key_not_chosen", param=AS_KEY_HEADER)
         return key
 
 

@@ -29,7 +29,9 @@ async def read_file(token: str, request: Request, gateway: GatewayDep) -> Respon
         return await send_content(request, content)
     with suppress(UpstreamUnreadable):  # what cannot be converted is handed out as it is
         job = await gateway.formats.applied(job)
-    url = await _bucket_url(request, gateway, target, job) if gateway.settings.presigned_links else None
+    # pages of our console show nothing from elsewhere
+    elsewhere = gateway.settings.presigned_links and gateway.sessions.read(request.cookies) is None
+    url = await _bucket_url(request, gateway, target, job) if elsewhere else None
     if url is not None:
         return Response(None, 307, {"Location": url, "Cache-Control": "no-store"})
     return await send_content(request, await gateway.results.content(job, target.index, ask_of(request)))

@@ -20,7 +20,7 @@ from app.domain.errors import BodyTooLarge
 PATH = "/mcp"
 MOST_BYTES = 16 * 1024 * 1024  # of one message: it is parsed where other requests wait
 _SERVER = "app.api.mcp_server"
-_known_key = KeyScheme()
+_known_key = KeyScheme(sessions=False)
 
 
 def include(app: FastAPI) -> None:

@@ -22,7 +22,7 @@ _PASSED_ON = frozenset(
     }
 )
 _SHOWN = 100  # characters of a name
-_known_key = KeyScheme()
+_known_key = KeyScheme(sessions=False)
 Progress = Callable[[float, str], Awaitable[None]]  # percent, and what is happening
 Read = TypeVar("Read")
 

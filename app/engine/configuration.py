@@ -82,9 +82,17 @@ class Configuration:
         """A key by its id."""
         return next((key for key in self._state.keys.values() if key.id == key_id), None)
 
+    def every_key(self) -> Iterable[Key]:
+        """Every key."""
+        return self._state.keys.values()
+
     def is_admin(self, text: str) -> bool:
         """Whether this is the admin key; an unset admin key matches nothing."""
         return bool(self._state.admin_hash) and hmac.compare_digest(hash_key(text), self._state.admin_hash)
+
+    def admin_mark(self, length: int) -> str:
+        """The beginning of the admin key's hash, by which a session knows the key that it was begun with."""
+        return self._state.admin_hash[:length]
 
     def channel(self, channel_id: str) -> Channel | None:
         """A channel by its id, deleted ones included while a job still needs them."""

@@ -10,9 +10,10 @@ from fastapi.routing import APIRoute
 from fastapi.security.base import SecurityBase
 from starlette.responses import Response
 
-from app.api.deps import shown_key
+from app.api.deps import SAFE_METHODS, shown_key
 from app.domain.errors import InvalidRequest, NotAllowed, Unauthenticated
 from app.engine.gateway import Gateway
+from app.engine.sessions import CSRF_HEADER
 
 _MISSING, _UNKNOWN, _INVALID = "missing_required_parameter", "unknown_parameter", "invalid_value"
 
@@ -46,13 +47,21 @@ class AdminScheme(SecurityBase):
 
 def admin_router() -> APIRouter:
     """A router whose every endpoint is behind the gate."""
-    return APIRouter(prefix="/admin", tags=["admin"], route_class=AdminRoute, dependencies=[Security(AdminScheme())])
+    return APIRouter(
+        prefix="/admin",
+        tags=["admin"],
+        route_class=AdminRoute,
+        dependencies=[Security(AdminScheme())],
+        generate_unique_id_function=lambda route: route.name,
+    )
 
 
 def check_admin(request: Request) -> None:
     """Raises Unauthenticated without a key that we know, NotAllowed for a client's."""
     gateway = cast(Gateway, request.app.state.gateway)
     text = shown_key(request.headers)
+    if text is None and _signed_in(request, gateway):
+        return
     if text is None:
         raise Unauthenticated("No admin key was given; send it as `Authorization: Bearer …`.", code="missing_api_key")
     if gateway.configuration.is_admin(text):
@@ -61,6 +70,18 @@ def check_admin(request: Request) -> None:
     if key is not None and key.valid(gateway.now()):
         raise NotAllowed("This needs the admin key.")
     raise Unauthenticated("This key is unknown.")
+
+
+def _signed_in(request: Request, gateway: Gateway) -> bool:
+    """Whether a page of our console asks, in which somebody showed the admin key; raises NotAllowed for a forged request."""
+    session = gateway.sessions.read(request.cookies)
+    if session is None:
+        return False
+    if not session.admin:
+        raise NotAllowed("This needs the admin key.")
+    if request.method not in SAFE_METHODS:
+        gateway.sessions.check(session, request.headers.get(CSRF_HEADER))
+    return True
 
 
 def refusal(error: RequestValidationError) -> InvalidRequest:
