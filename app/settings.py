@@ -49,8 +49,8 @@ class Settings(BaseSettings):
         default=None, gt=0, le=36_500, description="Ended jobs older than this go, with their files; unset: they stay"
     )
     store_prompts: bool = Field(default=True, description="Whether prompts and media may be written down; a key can refuse, too")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    log_format: Literal["json", "text"] = "text"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="From which level on is logged")
+    log_format: Literal["json", "text"] = Field(default="text", description="`text` for people, `json` for programs")
 
     @field_validator("allow_hosts", mode="before")
     @classmethod

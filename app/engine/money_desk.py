@@ -57,6 +57,11 @@ class MoneyDesk:
         async with self.database.read() as connection:
             return await usage_store.page(connection, wanted, dimensions, after=after, limit=limit)
 
+    async def largest(self, wanted: Wanted, dimension: Dimension, limit: int) -> list[Usage]:
+        """At most `limit` sums of usage, what cost most first."""
+        async with self.database.read() as connection:
+            return await usage_store.largest(connection, wanted, dimension, limit)
+
     async def total(self, wanted: Wanted) -> dict[str, Json]:
         """The sum of all usage."""
         async with self.database.read() as connection:

@@ -1,6 +1,6 @@
 """Webhooks as operators see them: what was told to whom, how each try went, and once more on demand."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app.domain.errors import NotFound
@@ -28,6 +28,16 @@ class WebhookDesk:
             tries = await webhook_store.tries_of(connection, [webhook.id for webhook in found])
         return [webhook_view(webhook, tries.get(webhook.id, ())) for webhook in found]
 
+    async def one(self, webhook_id: str) -> dict[str, Json]:
+        """A webhook with its tries; raises NotFound."""
+        found: Webhook | None = None
+        tries: dict[str, list[WebhookTry]] = {}
+        if webhook_id.isprintable():
+            async with self.database.read() as connection:
+                found = await webhook_store.get(connection, webhook_id)
+                tries = await webhook_store.tries_of(connection, [webhook_id])
+        return _view(webhook_id, found, tries)
+
     async def replay(self, webhook_id: str) -> dict[str, Json]:
         """Has a webhook delivered again at once, under the same id and with the job as it is now; raises NotFound."""
         found: Webhook | None = None
@@ -36,9 +46,7 @@ class WebhookDesk:
             async with self.database.write() as connection:
                 found = await webhook_store.replay(connection, webhook_id, self.now())
                 tries = await webhook_store.tries_of(connection, [webhook_id])
-        if found is None:
-            raise NotFound(f"There is no webhook {webhook_id[:200]!r}.", param="id")
-        return webhook_view(found, tries.get(webhook_id, ()))
+        return _view(webhook_id, found, tries)
 
 
 def webhook_view(webhook: Webhook, tries: Sequence[WebhookTry]) -> dict[str, Json]:
@@ -56,6 +64,12 @@ def webhook_view(webhook: Webhook, tries: Sequence[WebhookTry]) -> dict[str, Jso
         "ended_at": seconds(webhook.ended_at),
         "attempts": [_try_view(tried) for tried in tries],
     }
+
+
+def _view(webhook_id: str, found: Webhook | None, tries: Mapping[str, Sequence[WebhookTry]]) -> dict[str, Json]:
+    if found is None:
+        raise NotFound(f"There is no webhook {webhook_id[:200]!r}.", param="id")
+    return webhook_view(found, tries.get(webhook_id, ()))
 
 
 def _try_view(tried: WebhookTry) -> dict[str, Json]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import URL, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
@@ -26,7 +27,10 @@ _ONE_AT_A_TIME = threading.Lock()  # Alembic keeps the running migration in a mo
 
 
 async def migrate(url: str) -> None:
-    """Applies what the database lacks, all or nothing; waits while another process does so. Runs in a thread."""
+    """Applies what the database lacks, all or nothing; waits while another process does so. Runs in a thread.
+
+    Raises ValueError for a database that a newer version has changed.
+    """
     await asyncio.to_thread(_upgrade, url)
 
 
@@ -35,7 +39,10 @@ def _upgrade(url: str) -> None:
     config.set_main_option("script_location", str(folder()).replace("%", "%%"))
     config.attributes["url"] = url
     with _ONE_AT_A_TIME:
-        command.upgrade(config, "head")
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:  # a revision that this program has not
+            raise ValueError(f"The database was made by a newer version of Filmgate than this one: {error}") from error
 
 
 def folder() -> Path:

@@ -21,14 +21,19 @@ class Schema(Enum):
 
 async def schema_of(database: Database) -> Schema:
     """The state of the tables; changes nothing."""
-    async with database.read() as connection:
-        found = await connection.run_sync(_revision)
+    found = await revision_of(database)
     if found is None:
         return Schema.MISSING
     scripts = ScriptDirectory(str(folder()))
     if found == scripts.get_current_head():
         return Schema.CURRENT
     return Schema.OLDER if found in {script.revision for script in scripts.walk_revisions()} else Schema.NEWER
+
+
+async def revision_of(database: Database) -> str | None:
+    """The migration that the tables are at; None where there are none."""
+    async with database.read() as connection:
+        return await connection.run_sync(_revision)
 
 
 def _revision(connection: Connection) -> str | None:
