@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from app import __version__, logs
 from app.api import admin, errors, mcp, middleware, openapi, routes
 from app.api.native import errors as native_errors
+from app.console import application as console
 from app.settings import Settings
 from app.wiring import Outside, running_gateway
 
@@ -22,14 +23,13 @@ def create_app(settings: Settings, outside: Outside | None = None) -> FastAPI:
             app.state.gateway = gateway
             yield {"leave": gateway.leave}  # for connections that hear of a shutdown before the lifespan does
 
-    app = FastAPI(
-        title="Filmgate", version=__version__, lifespan=lifespan, docs_url="/docs", redoc_url=None, redirect_slashes=False
-    )
+    app = FastAPI(title="Filmgate", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.settings = settings
     errors.install(app)
     routes.include(app)
     admin.include(app)
     mcp.include(app)
+    console.include(app)
     openapi.install(app)
     middleware.install(app, settings)
     native_errors.install(app)  # last, so outermost: it translates whatever the others answer

@@ -15,6 +15,8 @@ from app.api.telling import teller
 from app.engine.aftermath import Aftermath
 from app.engine.aiohttp_transport import AiohttpTransport
 from app.engine.cancel import Canceller
+from app.engine.channel_board import ChannelBoard
+from app.engine.channels import ChannelDesk
 from app.engine.configuration import Configuration
 from app.engine.content_source import Sources
 from app.engine.copying import Copier
@@ -34,6 +36,7 @@ from app.engine.links import Links
 from app.engine.media import MediaDesk
 from app.engine.orders import Orders
 from app.engine.origins import Origins
+from app.engine.overview import OverviewDesk
 from app.engine.paces import Paces
 from app.engine.planner import Planner
 from app.engine.poll import Poller
@@ -45,6 +48,7 @@ from app.engine.results import Results
 from app.engine.retention import Retention
 from app.engine.running import Running
 from app.engine.secret import secrets_of
+from app.engine.sessions import Sessions
 from app.engine.storage import assets_of
 from app.engine.submission import Desk
 from app.engine.submit import Submitter
@@ -187,6 +191,10 @@ def _wired(settings: Settings, outside: Outside, database: Database, transport: 
         canceller=Canceller(recorder, vendors, configuration, credentials, poller, orders, outside.now),
         assets=assets,
         links=links,
+        sessions=Sessions(keys, configuration, outside.now),
+        overview=OverviewDesk(
+            database, configuration, ChannelBoard(ChannelDesk(database, vault, outside.now), health), outside.now
+        ),
         origins=origins,
         paces=paces,
         watching=watching,

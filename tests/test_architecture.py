@@ -25,6 +25,10 @@ ALLOWED = {
         *("fastapi", "starlette", "pydantic", "orjson", "httpx", "python_multipart", "sqlalchemy"),
         *("mcp", "sse_starlette"),
     },
+    "console": {
+        *("app", "app.domain", "app.adapters", "app.store", "app.engine", "app.settings", "app.logs"),
+        *("fastapi", "starlette", "pydantic", "orjson", "jinja2", "markupsafe", "sqlalchemy"),
+    },
     "cli": {
         *("app", "app.domain", "app.adapters", "app.store", "app.engine", "app.settings", "app.main", "app.wiring", "app.logs"),
         *("typer", "rich", "httpx", "uvicorn", "pydantic", "orjson", "sqlalchemy", "click"),

@@ -21,7 +21,7 @@ client.videos.download_content(video.id).write_to_file("hello.mp4")
 
 def welcome(base: str, made: FirstRun) -> str:
     """The whole text; keys are shown this once."""
-    lines = [f"Filmgate serves {base}/v1   (API reference: {base}/docs)"]
+    lines = [f"Filmgate serves {base}/v1   (console: {base}/   API reference: {base}/docs)"]
     if made.admin_key:
         lines.append(f"Admin key, shown this once:   {made.admin_key}")
     if made.client_key:

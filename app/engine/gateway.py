@@ -26,6 +26,7 @@ from app.engine.late import Late
 from app.engine.leases import Leases
 from app.engine.links import Links
 from app.engine.origins import Origins
+from app.engine.overview import OverviewDesk
 from app.engine.paces import Paces
 from app.engine.plan import Plan
 from app.engine.planner import Planner
@@ -36,6 +37,7 @@ from app.engine.records import AlreadyMade, Recorder
 from app.engine.replays import Replays
 from app.engine.results import Results
 from app.engine.running import Running
+from app.engine.sessions import Sessions
 from app.engine.submission import Order
 from app.engine.submit import Submitter
 from app.engine.variants import Variants
@@ -97,6 +99,8 @@ class Gateway:
     canceller: Canceller
     assets: Assets
     links: Links
+    sessions: Sessions
+    overview: OverviewDesk
     origins: Origins
     paces: Paces
     watching: Watching

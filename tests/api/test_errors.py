@@ -159,7 +159,7 @@ def test_a_failed_job_is_told_with_its_id_and_code() -> None:
     assert job_failed(failed(failure=None)).code == "generation_failed"
 
 
-@pytest.mark.parametrize("path", ["/", "/v1", "/v1/nothing", "/v1/videos/a/b/c", "/v1/images", "/files", "/V1/videos"])
+@pytest.mark.parametrize("path", ["/v1", "/v1/nothing", "/v1/videos/a/b/c", "/v1/images", "/files", "/V1/videos"])
 async def test_an_unknown_path_is_a_404_of_ours(site: Site, path: str) -> None:
     answer = await site.client.get(path)
     assert answer.status_code == 404

@@ -168,7 +168,7 @@ async def test_path_traversal_in_file_tokens(site: Site, tmp_path: Path, token: 
     (tmp_path / "secret.key").write_text("canary of the data folder")
     for method in ("GET", "HEAD"):
         answer = await site.client.request(method, f"/files/{token}")
-        assert answer.status_code in (404, 405)
+        assert answer.status_code in (303, 404, 405)  # 303: what a client makes `/` of leads to the console
         assert b"canary" not in answer.content
         assert b"root:" not in answer.content
 
