@@ -28,7 +28,8 @@ ROOT = Path(__file__).parent.parent
 READMES = ("README.md", "README.zh-CN.md")
 LOCKS = ("requirements.lock", "requirements-dev.lock")
 DEFAULTS_IN_WORDS = (
-    *("DATABASE_URL", "ADMIN_KEY", "SECRET_KEY", "PUBLIC_URL", "STORAGE_URL", "REDIS_URL", "ALLOW_HOSTS", "RETENTION_DAYS"),
+    *("DATABASE_URL", "ADMIN_KEY", "SECRET_KEY", "PUBLIC_URL", "STORAGE_URL", "ACCEL_PREFIX", "REDIS_URL", "ALLOW_HOSTS"),
+    *("RETENTION_DAYS", "METRICS_TOKEN", "OTLP_ENDPOINT"),
 )
 
 # in pieces, so that this file does not hold what it looks for

@@ -178,6 +178,7 @@ SCHEMAS: Mapping[str, Schema] = {
             "by_model": {"type": "array", "items": _object({"model": _TEXT, **_FIGURES})},
         }
     ),
-    "Health": _object({"status": _TEXT}),
+    "Received": _object({"received": {"const": True}}),
+    "Health": _object({"status": _TEXT, "reason": _TEXT}, "reason"),
     **native_schemas.SCHEMAS,
 }

@@ -1,9 +1,12 @@
-"""Makes `/openapi.json` say what really happens: our schemas, our error body, no framework leftovers."""
+"""Makes `/openapi.json` say what really happens: our schemas, our error body, our examples, no framework leftovers."""
 
+import copy
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI
 
+from app.api import examples, meanings
 from app.api.answer_schemas import SCHEMAS
 from app.domain.json import Json
 
@@ -27,12 +30,12 @@ def install(app: FastAPI) -> None:
     app.openapi = document  # type: ignore[method-assign]  # the documented way
 
 
-def answers(schema: str, *, streamed: bool = False) -> dict[str, Json]:
+def answers(schema: str, told: str = "The answer.", *, streamed: bool = False) -> dict[str, Json]:
     """The `responses` of an operation that answers with one of our schemas, or with events on demand."""
     content: dict[str, Json] = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
     if streamed:
         content["text/event-stream"] = {"schema": {}}
-    return {"200": {"description": "The answer.", "content": content}}
+    return {"200": {"description": told, "content": content}}
 
 
 def binary(*media_types: str) -> dict[str, Json]:
@@ -50,10 +53,17 @@ def _finished(schema: dict[str, Any]) -> dict[str, Any]:
     components = schema.setdefault("components", {}).setdefault("schemas", {})
     for name in _LEFTOVERS:
         components.pop(name, None)
-    components.update(SCHEMAS)
+    components.update(copy.deepcopy(SCHEMAS))
+    known = examples.read_examples()
     for path in schema["paths"].values():
         for method in _METHODS & path.keys():
-            responses = path[method]["responses"]
-            responses.pop("422", None)
-            responses.update({"4XX": _ERROR, "5XX": _ERROR})
+            _finish(path[method], known.get(path[method]["operationId"], ()))
+    meanings.explain_schemas(components)
     return schema
+
+
+def _finish(operation: dict[str, Any], shown: Sequence[examples.Example]) -> None:
+    operation["responses"].pop("422", None)
+    operation["responses"].update({"4XX": _ERROR, "5XX": _ERROR})
+    meanings.explain(operation)
+    examples.put_into(operation, shown)

@@ -1,4 +1,4 @@
-"""Request bodies as `/docs` shows them: the usual fields, their meaning, and examples to copy. Further fields are read too."""
+"""Request bodies as `/docs` shows them: the usual fields and their meaning. Further fields are read too."""
 
 from collections.abc import Mapping
 from typing import TypeAlias
@@ -98,28 +98,6 @@ SOURCE_FIELDS: Mapping[str, Schema] = {
         "description": "The video to work on: `{id}` of a finished job of yours, or a URL.",
     },
 }
-_VIDEO_EXAMPLES: Schema = {
-    "text to video": {
-        "value": {"model": "sandbox-video", "prompt": "A paper boat on a rainy street", "seconds": "5", "size": "1280x720"}
-    },
-    "image to video": {
-        "value": {
-            "model": "sandbox-video",
-            "prompt": "The boat sails away",
-            "image": "https://example.com/boat.png",
-            "duration": 5,
-            "resolution": "720p",
-            "ratio": "16:9",
-        }
-    },
-}
-_IMAGE_EXAMPLES: Schema = {
-    "text to image": {"value": {"model": "sandbox-image", "prompt": "A paper boat", "size": "1024x1024", "n": 1}},
-    "image to image": {"value": {"model": "sandbox-image", "prompt": "In watercolours", "image": ["https://example.com/boat.png"]}},
-}
-_EDIT_EXAMPLES: Schema = {"image to image": _IMAGE_EXAMPLES["image to image"]}
-_SOURCE_EXAMPLES: Schema = {"own job": {"value": {"prompt": "Now at night", "video": {"id": "task_…"}}}}
-_REMIX_EXAMPLES: Schema = {"remix": {"value": {"prompt": "Now at night"}}}
 
 
 def _object(fields: Mapping[str, Schema], *required: str) -> dict[str, Json]:
@@ -137,8 +115,8 @@ def _form(fields: Mapping[str, Schema], files: Mapping[str, str], *required: str
     return _object(parts, *required)
 
 
-def _body(schema: Schema, examples: Schema, form: Schema | None = None) -> dict[str, Json]:
-    content: dict[str, Json] = {"application/json": {"schema": schema, "examples": examples}}
+def _body(schema: Schema, form: Schema | None = None) -> dict[str, Json]:
+    content: dict[str, Json] = {"application/json": {"schema": schema}}
     return {"required": True, "content": {**content, "multipart/form-data": {"schema": form}} if form else content}
 
 
@@ -146,11 +124,10 @@ _IMAGE_FILES = {"image": "One or several pictures; `image[]` works too.", "mask"
 BODIES: Mapping[str, Schema] = {
     "video": _body(
         _object(VIDEO_FIELDS, "model"),
-        _VIDEO_EXAMPLES,
         _form(VIDEO_FIELDS, {"input_reference": "The first frame.", "image": "One or several pictures."}, "model"),
     ),
-    "image": _body(_object(IMAGE_FIELDS, "model", "prompt"), _IMAGE_EXAMPLES),
-    "image edit": _body(_object(IMAGE_FIELDS, "model"), _EDIT_EXAMPLES, _form(IMAGE_FIELDS, _IMAGE_FILES, "model", "image")),
-    "source": _body(_object(SOURCE_FIELDS), _SOURCE_EXAMPLES, _form(SOURCE_FIELDS, {"video": "The video to work on."})),
-    "remix": _body(_object(VIDEO_FIELDS), _REMIX_EXAMPLES),
+    "image": _body(_object(IMAGE_FIELDS, "model", "prompt")),
+    "image edit": _body(_object(IMAGE_FIELDS, "model"), _form(IMAGE_FIELDS, _IMAGE_FILES, "model", "image")),
+    "source": _body(_object(SOURCE_FIELDS), _form(SOURCE_FIELDS, {"video": "The video to work on."})),
+    "remix": _body(_object(VIDEO_FIELDS)),
 }

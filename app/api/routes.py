@@ -43,6 +43,7 @@ _PREFER: dict[str, Json] = {
 _VIDEO, _FILE = answers("Video"), binary("video/mp4", "image/png")
 _ELSEWHERE: dict[str, Json] = {"307": {"description": "The storage hands the file out itself, for a while, at `Location`."}}
 _IMAGES = {**answers("Images", streamed=True), "202": answers("ImageJob")["200"]}
+_READY = {**answers("Health"), "503": answers("Health", "It takes no work now; `reason` says why.")["200"]}
 _EVENTS: dict[str, Json] = {
     "200": {"description": "The events.", "content": {"text/event-stream": {"schema": {}}}},
     "204": {"description": "The last event was seen; there will be no other."},
@@ -69,9 +70,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("GET", "/v1/usage", usage.read_usage, "usage", answers("KeyUsage")),
     Endpoint("POST", "/v1/webhook-secret", webhooks.renew_webhook_secret, "webhooks", answers("WebhookSecret")),
     Endpoint("GET", "/files/{token}", files.read_file, "files", {**_FILE, **_ELSEWHERE}, head=True),
-    Endpoint("POST", "/callbacks/{token}", callbacks.hear_callback, "files", answers("Health")),
+    Endpoint("POST", "/callbacks/{token}", callbacks.hear_callback, "files", answers("Received")),
     Endpoint("GET", "/healthz", health.alive, "health", answers("Health"), head=True),
-    Endpoint("GET", "/readyz", health.ready, "health", answers("Health"), head=True),
+    Endpoint("GET", "/readyz", health.ready, "health", _READY, head=True),
 )
 _ARK, _ARK_IMAGES = answers("ArkTask"), answers("ArkImages", streamed=True)
 _KLING, _JIMENG = ({**answers(name), **native_schemas.refusals("NumberedError")} for name in ("KlingTask", "JimengTask"))

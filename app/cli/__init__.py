@@ -2,7 +2,7 @@
 
 import typer
 
-from app.cli import channels, database, generate, jobs, keys, models
+from app.cli import channels, database, documents, generate, jobs, keys, models
 from app.cli.apply import apply_command
 from app.cli.doctor import doctor_command
 from app.cli.explain import explain_command
@@ -25,6 +25,7 @@ app.command("explain")(explain_command)
 app.add_typer(generate.app, name="generate")
 app.add_typer(database.app, name="db")
 app.command("doctor")(doctor_command)
+app.add_typer(documents.app, name="docs", hidden=True)
 
 
 def main() -> None:

@@ -25,9 +25,8 @@ def _object(properties: Mapping[str, Schema], *required: str) -> dict[str, Json]
     return {**schema, "required": list(required)} if required else schema
 
 
-def _body(name: str, fields: Mapping[str, Schema], example: Mapping[str, Json], *required: str) -> dict[str, Json]:
-    content: dict[str, Json] = {"schema": _object(fields, *required), "examples": {name: {"value": dict(example)}}}
-    return {"required": True, "content": {"application/json": content}}
+def _body(fields: Mapping[str, Schema], *required: str) -> dict[str, Json]:
+    return {"required": True, "content": {"application/json": {"schema": _object(fields, *required)}}}
 
 
 _ARK_TASK: Mapping[str, Schema] = {
@@ -66,7 +65,6 @@ _KLING_IMAGE: Mapping[str, Schema] = {
     "image_tail": {**_TEXT, "description": "The last frame, likewise."},
 }
 _KLING_LISTS: Mapping[str, Schema] = {**_KLING, "image_list": _OBJECTS}
-_BOAT = "https://example.com/boat.png"
 _JIMENG: Mapping[str, Schema] = {
     "req_key": {**_TEXT, "description": "The public name of any model."},
     "prompt": _TEXT,
@@ -80,36 +78,14 @@ _JIMENG: Mapping[str, Schema] = {
     "req_json": {**_TEXT, "description": "Beside `task_id`: JSON whose `return_url` says how pictures shall come now."},
 }
 BODIES: Mapping[str, Schema] = {
-    "ark task": _body(
-        "text to video",
-        _ARK_TASK,
-        {"model": "sandbox-video", "content": [{"type": "text", "text": "A paper boat"}], "ratio": "16:9", "duration": 5},
-        *("model", "content"),
-    ),
-    "ark images": _body(
-        "text to image", _ARK_IMAGE, {"model": "sandbox-image", "prompt": "A paper boat", "size": "2K"}, "model", "prompt"
-    ),
-    "kling text": _body(
-        "text to video", _KLING, {"model_name": "sandbox-video", "prompt": "A paper boat", "mode": "std", "duration": "5"}
-    ),
-    "kling image": _body(
-        "image to video", _KLING_IMAGE, {"model_name": "sandbox-video", "prompt": "It sails away", "image": _BOAT}
-    ),
-    "kling subjects": _body(
-        "subjects to video",
-        _KLING_LISTS,
-        {"model_name": "sandbox-video", "prompt": "They meet", "image_list": [{"image": _BOAT}]},
-        *("image_list", "prompt"),
-    ),
-    "kling omni": _body(
-        "references to video",
-        {**_KLING_LISTS, "video_list": _OBJECTS},
-        {"model_name": "sandbox-video", "prompt": "<<<image_1>>> at sea", "image_list": [{"image_url": _BOAT}]},
-    ),
-    "kling extension": _body(
-        "own job", {"video_id": _TEXT, "prompt": _TEXT}, {"video_id": "task_…", "prompt": "It sails on"}, "video_id"
-    ),
-    "jimeng": _body("submit", _JIMENG, {"req_key": "sandbox-video", "prompt": "A paper boat", "frames": 121}, "req_key"),
+    "ark task": _body(_ARK_TASK, "model", "content"),
+    "ark images": _body(_ARK_IMAGE, "model", "prompt"),
+    "kling text": _body(_KLING),
+    "kling image": _body(_KLING_IMAGE),
+    "kling subjects": _body(_KLING_LISTS, "image_list", "prompt"),
+    "kling omni": _body({**_KLING_LISTS, "video_list": _OBJECTS}),
+    "kling extension": _body({"video_id": _TEXT, "prompt": _TEXT}, "video_id"),
+    "jimeng": _body(_JIMENG, "req_key"),
 }
 
 _FAULT: Mapping[str, Schema] = {
