@@ -21,8 +21,8 @@ def sentences(template: str) -> set[str]:
     """Every text of a template that is to be translated."""
     source = (CONSOLE / "templates" / template).read_text(encoding="utf-8")
     found: set[str] = set()
-    for _, _, words in extract_from_ast(_PARSER.parse(source), ("_", "gettext", "ngettext")) or ():
-        found |= {words} if isinstance(words, str) else {word for word in words if isinstance(word, str)}
+    for _, _, words in extract_from_ast(_PARSER.parse(source), ("_", "gettext", "ngettext")):
+        found |= {words} if isinstance(words, str) else {word for word in words or () if isinstance(word, str)}
     return found
 
 
