@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from threading import Lock
 from typing import BinaryIO, Literal, Protocol
 
 from app.domain.errors import NotFound
@@ -59,6 +60,11 @@ class FolderAssets:
     def __init__(self, root: Path) -> None:
         self._root = root
 
+    @property
+    def root(self) -> Path:
+        """The folder itself."""
+        return self._root
+
     async def put(self, name_hint: str, chunks: AsyncIterator[bytes] | bytes, mime: str) -> Asset:
         name = new_name(name_hint, mime)
         final = self.path(name)
@@ -74,8 +80,9 @@ class FolderAssets:
         return Asset(name, draft.size, mime, draft.digest.hexdigest())
 
     async def open(self, name: str, start: int = 0, end: int | None = None) -> AsyncGenerator[bytes, None]:
-        file = await asyncio.to_thread(_opened, self.path(name), start)
+        file = _Reading()
         try:
+            await asyncio.to_thread(file.open, self.path(name), start)
             left = None if end is None else end - start
             while left is None or left > 0:
                 chunk = await asyncio.to_thread(file.read, CHUNK if left is None else min(CHUNK, left))
@@ -105,19 +112,49 @@ class FolderAssets:
         return self._root / place_of(name)
 
 
+class _Reading:
+    """A file being read; `open` and `read` block and belong in a thread, which may still be opening when nobody waits for it."""
+
+    def __init__(self) -> None:
+        self._file: BinaryIO | None = None
+        self._closed = False
+        self._changing = Lock()
+
+    def open(self, path: Path, start: int) -> None:
+        file = _opened(path, start)
+        with self._changing:
+            self._file = file
+            if self._closed:
+                file.close()
+
+    def read(self, size: int) -> bytes:
+        assert self._file is not None  # noqa: S101 - `open` comes first
+        return self._file.read(size)
+
+    def close(self) -> None:
+        with self._changing:
+            self._closed = True
+            if self._file is not None:
+                self._file.close()
+
+
 class _Draft:
-    """A file being written; every method but `discard` blocks and belongs in a thread."""
+    """A file being written; every method but `discard` blocks and belongs in a thread, which `discard` does not wait for."""
 
     def __init__(self, final: Path) -> None:
         self._final = final
         self._draft = final.with_name(f".{final.name}.part")
         self._file: BinaryIO | None = None
+        self._discarded = False
+        self._changing = Lock()
         self.size = 0
         self.digest = hashlib.sha256()
 
     def open(self) -> None:
         self._final.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self._draft.open("xb")
+        with self._changing:
+            if not self._discarded:
+                self._file = self._draft.open("xb")
 
     def write(self, data: bytes) -> None:
         assert self._file is not None  # noqa: S101 - `open` comes first
@@ -138,8 +175,10 @@ class _Draft:
             os.close(folder)
 
     def discard(self) -> None:
-        if self._file is not None:
-            self._file.close()
+        with self._changing:
+            self._discarded = True
+            if self._file is not None:
+                self._file.close()
         with suppress(FileNotFoundError):
             self._draft.unlink()
 
