@@ -4,6 +4,7 @@ import typer
 
 from app.cli import channels, database, documents, generate, jobs, keys, models
 from app.cli.apply import apply_command
+from app.cli.backup import backup_command, restore_command
 from app.cli.doctor import doctor_command
 from app.cli.explain import explain_command
 from app.cli.serve import serve_command
@@ -24,6 +25,8 @@ app.command("apply")(apply_command)
 app.command("explain")(explain_command)
 app.add_typer(generate.app, name="generate")
 app.add_typer(database.app, name="db")
+app.command("backup")(backup_command)
+app.command("restore")(restore_command)
 app.command("doctor")(doctor_command)
 app.add_typer(documents.app, name="docs", hidden=True)
 

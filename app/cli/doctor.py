@@ -1,40 +1,39 @@
 """`filmgate doctor`: is everything in place for this gateway to work?"""
 
 import asyncio
+import shutil
 import stat
 import tempfile
-from dataclasses import dataclass
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
+from app.cli.clocks import against_database, against_vendors, clock
 from app.cli.console import AsJson, print_json, print_table, run
+from app.cli.finding import Finding
 from app.cli.local import channels_of, database_problem, local_gateway
+from app.cli.public_url import public_url
 from app.domain.errors import GatewayError
+from app.engine.assets import FolderAssets
 from app.engine.probe import probe
 from app.engine.secret import FILE, secrets_of
 from app.engine.storage import assets_of, tried
-from app.engine.urls import split
 from app.settings import Settings
+from app.store import sealed
+from app.store.database import Database
+from app.store.secrets import Vault
 
-_OLDEST = datetime(2026, 1, 1, tzinfo=UTC)  # this program did not exist earlier; an earlier clock is wrong
-_NEWEST = datetime(2100, 1, 1, tzinfo=UTC)
 _ALL = 1_000
+_LEAST_FREE = 1024**3  # bytes; a few films, and room for a database to grow while somebody makes more
+_WithChannels = Annotated[bool, typer.Option("--channels/--no-channels", help="Whether every enabled channel's vendor is asked.")]
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at; `detail` says what to do where it is not well."""
-
-    about: str
-    ok: bool
-    detail: str
-
-
-def doctor_command(as_json: AsJson = False) -> None:
+def doctor_command(test_channels: _WithChannels = True, as_json: AsJson = False) -> None:
     """Look at the database, folders, storage, clock, settings and every channel; exit code 1 when something is wrong."""
-    findings = run(_examined())
+    findings = run(_examined(test_channels=test_channels))
     if as_json:
         print_json([{"about": one.about, "ok": one.ok, "detail": one.detail} for one in findings])
     else:
@@ -44,19 +43,16 @@ def doctor_command(as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
-async def _examined() -> list[Finding]:
-    settings = Settings()
-    findings = [
-        folder(settings.data_dir),
-        clock(datetime.now(UTC)),
-        secret(settings),
-        public_url(settings.public_url),
-        await database(settings),
-        await storage(settings),
-    ]
-    if all(one.ok for one in findings if one.about in ("data folder", "database", "secret key")):
-        findings += await channels(settings)
-    return findings
+async def _examined(*, test_channels: bool) -> list[Finding]:
+    settings, now = Settings(), datetime.now(UTC)
+    findings = [folder(settings.data_dir), disk(settings), clock(now), secret(settings), await database(settings)]
+    findings.append(await storage(settings))
+    well = {one.about for one in findings if one.ok}
+    findings.append(await public_url(settings))
+    if not {"data folder", "database", "secret key"} <= well:
+        return findings
+    findings += [await against_database(settings, now), await stored_secrets(settings)]
+    return findings + (await channels(settings) if test_channels else [])
 
 
 def folder(path: Path) -> Finding:
@@ -69,10 +65,21 @@ def folder(path: Path) -> Finding:
         return Finding("data folder", False, f"{path.absolute()} cannot be written: {error.strerror}; set FILMGATE_DATA_DIR")
 
 
-def clock(now: datetime) -> Finding:
-    """Whether the time can be right: vendors refuse signatures of a wrong one."""
-    sane = _OLDEST <= now < _NEWEST
-    return Finding("clock", sane, f"{now:%Y-%m-%d %H:%M:%S} UTC" + ("" if sane else " cannot be right; set this machine's clock"))
+def disk(settings: Settings) -> Finding:
+    """Whether there is room for the database and for results."""
+    assets = FolderAssets(settings.data_dir)
+    with suppress(ValueError):  # said of the storage
+        assets = found if isinstance(found := assets_of(settings), FolderAssets) else assets
+    places = {_existing(path): path for path in (settings.data_dir, assets.root)}
+    free = {path: shutil.disk_usage(place).free for place, path in places.items()}
+    path = min(free, key=lambda one: free[one])
+    room = f"{free[path] / 1024**3:,.1f} GiB free at {path.absolute()}"
+    ok = free[path] >= _LEAST_FREE
+    return Finding("disk space", ok, room if ok else f"{room}: make room, or set FILMGATE_RETENTION_DAYS")
+
+
+def _existing(path: Path) -> Path:
+    return next(place for place in (path.absolute(), *path.absolute().parents) if place.exists())
 
 
 def secret(settings: Settings) -> Finding:
@@ -89,19 +96,6 @@ def secret(settings: Settings) -> Finding:
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         return Finding("secret key", False, f"others may read {path.absolute()}: chmod 600 it")
     return Finding("secret key", True, f"from {path.absolute()}")
-
-
-def public_url(url: str) -> Finding:
-    """Whether links that we give out can work."""
-    if not url:
-        return Finding("public URL", True, "not set: links name the address that each client used; vendors cannot fetch uploads")
-    try:
-        scheme = split(url).scheme
-    except ValueError as error:
-        return Finding("public URL", False, f"FILMGATE_PUBLIC_URL {error}")
-    if scheme not in ("http", "https") or url.endswith("/v1"):
-        return Finding("public URL", False, "FILMGATE_PUBLIC_URL must be http(s)://host, without /v1")
-    return Finding("public URL", True, url)
 
 
 async def database(settings: Settings) -> Finding:
@@ -123,8 +117,27 @@ async def storage(settings: Settings) -> Finding:
     return Finding("storage", True, f"{place} can be written and read")
 
 
+async def stored_secrets(settings: Settings) -> Finding:
+    """Whether the secret key opens every credential and webhook secret that is stored."""
+    opened = Database.open(settings.database)
+    try:
+        async with opened.read() as connection:
+            vault = Vault(secrets_of(settings))
+            credentials, webhooks = (
+                await sealed.credentials_of_channels(connection, vault),
+                await sealed.webhook_secrets(connection, vault),
+            )
+    finally:
+        await opened.close()
+    whose = [*(f"channel {name}" for name in credentials.unopened), *(f"key {name}" for name in webhooks.unopened)]
+    if whose:
+        detail = f"sealed with another secret than the one in force: {', '.join(whose)}; set FILMGATE_SECRET_KEY to new,old"
+        return Finding("stored secrets", False, detail)
+    return Finding("stored secrets", True, f"{credentials.count} credentials and {webhooks.count} webhook secrets open")
+
+
 async def channels(settings: Settings) -> list[Finding]:
-    """Each enabled channel's own test."""
+    """Each enabled channel's own test, and what the vendors say about our clock."""
     try:
         async with local_gateway(settings) as gateway:
             chosen = [one for one in await channels_of(gateway).page(before=None, limit=_ALL) if one.enabled]
@@ -134,7 +147,9 @@ async def channels(settings: Settings) -> list[Finding]:
         return [Finding("channels", False, error.message)]
     except ValueError as error:  # a setting with which no gateway starts
         return [Finding("channels", False, str(error))]
+    found = list(zip(chosen, verdicts, strict=True))
+    ahead = {channel.name: verdict.ahead for channel, verdict in found if verdict.ahead is not None}
     return [
-        Finding(f"channel {channel.name}", verdict.ok, f"{verdict.detail} ({verdict.latency_ms} ms)")
-        for channel, verdict in zip(chosen, verdicts, strict=True)
+        *(Finding(f"channel {one.name}", verdict.ok, f"{verdict.detail} ({verdict.latency_ms} ms)") for one, verdict in found),
+        *against_vendors(ahead),
     ]

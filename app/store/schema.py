@@ -27,7 +27,12 @@ async def schema_of(database: Database) -> Schema:
     scripts = ScriptDirectory(str(folder()))
     if found == scripts.get_current_head():
         return Schema.CURRENT
-    return Schema.OLDER if found in {script.revision for script in scripts.walk_revisions()} else Schema.NEWER
+    return Schema.OLDER if found in known_revisions() else Schema.NEWER
+
+
+def known_revisions() -> frozenset[str]:
+    """Every migration that this version of the program has."""
+    return frozenset(script.revision for script in ScriptDirectory(str(folder())).walk_revisions())
 
 
 async def revision_of(database: Database) -> str | None:
