@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from app.api.deps import GatewayDep
-from app.api.downloads import ask_of, send_content
+from app.api.downloads import ask_of, handed_over, send_content
 from app.api.jobs import check_finished
 from app.domain.errors import NotFound, UpstreamUnreadable
 from app.domain.jobs import Job
@@ -26,7 +26,7 @@ async def read_file(token: str, request: Request, gateway: GatewayDep) -> Respon
     job = await _job(gateway, target)
     if target.variant is not None:
         content = await gateway.variants.content(job, target.index, target.variant, ask_of(request))
-        return await send_content(request, content)
+        return await send_content(request, content, gateway)
     with suppress(UpstreamUnreadable):  # what cannot be converted is handed out as it is
         job = await gateway.formats.applied(job)
     # pages of our console show nothing from elsewhere
@@ -34,7 +34,7 @@ async def read_file(token: str, request: Request, gateway: GatewayDep) -> Respon
     url = await _bucket_url(request, gateway, target, job) if elsewhere else None
     if url is not None:
         return Response(None, 307, {"Location": url, "Cache-Control": "no-store"})
-    return await send_content(request, await gateway.results.content(job, target.index, ask_of(request)))
+    return await send_content(request, await gateway.results.content(job, target.index, ask_of(request)), gateway)
 
 
 async def _job(gateway: Gateway, target: LinkTarget) -> Job:
@@ -57,6 +57,7 @@ async def _upload(request: Request, gateway: Gateway, name: str) -> Response:
     """A stored upload, as a vendor fetches it."""
     asset = await gateway.assets.stat(name)
     headers = {"Content-Length": str(asset.size), "Content-Type": asset.mime, "X-Content-Type-Options": "nosniff"}
-    if request.method == "HEAD":
-        return Response(None, headers=headers)
+    proxied = handed_over(gateway, asset.name, headers)
+    if proxied is not None or request.method == "HEAD":
+        return proxied or Response(None, headers=headers)
     return StreamingResponse(gateway.assets.open(name), headers=headers)

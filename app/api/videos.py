@@ -85,5 +85,5 @@ async def read_video_content(
     check_finished(job)
     ask = ask_of(request)
     if variant == "video":
-        return await send_content(request, await gateway.results.content(job, index, ask))
-    return await send_content(request, await gateway.variants.content(job, index, variant, ask))
+        return await send_content(request, await gateway.results.content(job, index, ask), gateway)
+    return await send_content(request, await gateway.variants.content(job, index, variant, ask), gateway)

@@ -36,12 +36,14 @@ class Content:
     """An answer to send: 200, 206, 304 or 416. Call `close` when done or when the client has gone; it may be called twice.
 
     `chunks` raises UpstreamError when the vendor breaks off: the connection to the client must then be cut, not ended.
+    `stored` names the file of our storage that the answer is about, where it is about one.
     """
 
     status: int
     headers: dict[str, str]
     chunks: AsyncIterator[bytes]
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack, repr=False)
+    stored: str | None = None
 
     async def close(self) -> None:
         """Let go of the upstream or the file at once."""
@@ -67,12 +69,12 @@ async def open_content(job: Job, index: int, ask: Ask, *, way: Way | None, sourc
             raise UpstreamError(error.message, status=error.status) from error
         headers.update(_describing(job, index, variant, body))
         if body.chunks is None:
-            return Content(416, headers, _nothing())
+            return Content(416, headers, _nothing(), stored=body.stored)
         status = 206 if body.partial else 200
         if ask.method == "HEAD":
-            return Content(status, headers, _nothing())
+            return Content(status, headers, _nothing(), stored=body.stored)
         kept = stack.pop_all()
-        return Content(status, headers, _closing(body.chunks, kept), kept)
+        return Content(status, headers, _closing(body.chunks, kept), kept, body.stored)
     raise AssertionError("unreachable")  # pragma: no cover - the stack swallows nothing
 
 

@@ -50,7 +50,7 @@ class Body:
     """Bytes to send: `start` to `end` (exclusive, None: unknown) of a file of `size` (None: unknown).
 
     `chunks` None stands for a range that lies outside the file. `tag` is the vendor's own name for this very file, for an
-    `If-Range`, where it gives one.
+    `If-Range`, where it gives one; `stored` is the name of the file in our storage that these bytes are read from.
     """
 
     chunks: AsyncIterator[bytes] | None
@@ -60,6 +60,7 @@ class Body:
     mime: str | None = None
     partial: bool = False
     tag: str | None = None
+    stored: str | None = None
 
 
 async def find(
@@ -103,13 +104,13 @@ async def find(
 async def _stored(stack: AsyncExitStack, assets: Assets, output: Output, span: Span | None) -> Body:
     name = output.asset or ""
     asset = await assets.stat(name)
+    mime = output.mime if asset.mime == UNKNOWN_MIME else asset.mime
     bounds = span.within(asset.size) if span else (0, asset.size)
     if bounds is None:
-        return Body(None, size=asset.size)
+        return Body(None, size=asset.size, mime=mime, stored=name)
     chunks = assets.open(name, *bounds)
     stack.push_async_callback(chunks.aclose)
-    mime = output.mime if asset.mime == UNKNOWN_MIME else asset.mime
-    return Body(chunks, *bounds, size=asset.size, mime=mime, partial=span is not None)
+    return Body(chunks, *bounds, size=asset.size, mime=mime, partial=span is not None, stored=name)
 
 
 def _inline(data: bytes, mime: str | None, span: Span | None) -> Body:
