@@ -7,16 +7,18 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 
 from app.engine.redaction import redact
+from app.engine.telemetry import job_id
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
 class Redaction(logging.Filter):
-    """Puts the request id on a record and takes secrets out of its message."""
+    """Puts the ids of request and job on a record and takes secrets out of its message."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.request_id = request_id.get()
+        record.job_id = getattr(record, "job_id", "") or job_id.get()
         record.msg, record.args = redact(record.getMessage()), None
         return True
 

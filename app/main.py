@@ -6,20 +6,21 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from app import __version__, logs
-from app.api import admin, errors, mcp, middleware, openapi, routes
+from app.api import admin, errors, mcp, metrics, middleware, openapi, routes
 from app.api.native import errors as native_errors
 from app.console import application as console
+from app.engine.telemetry import Telemetry
 from app.settings import Settings
 from app.wiring import Outside, running_gateway
 
 
 def create_app(settings: Settings, outside: Outside | None = None) -> FastAPI:
     """The gateway as an ASGI application; it migrates the database and starts polling when its lifespan begins."""
-    outside = outside or Outside()
+    outside, telemetry = outside or Outside(), Telemetry()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Callable[[], None]]]:
-        async with running_gateway(settings, outside) as gateway:
+        async with running_gateway(settings, outside, telemetry) as gateway:
             app.state.gateway = gateway
             yield {"leave": gateway.leave}  # for connections that hear of a shutdown before the lifespan does
 
@@ -29,9 +30,10 @@ def create_app(settings: Settings, outside: Outside | None = None) -> FastAPI:
     routes.include(app)
     admin.include(app)
     mcp.include(app)
+    metrics.include(app)
     console.include(app)
     openapi.install(app)
-    middleware.install(app, settings)
+    middleware.install(app, settings, telemetry)
     native_errors.install(app)  # last, so outermost: it translates whatever the others answer
     return app
 

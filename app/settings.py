@@ -1,5 +1,6 @@
 """Every setting, from `FILMGATE_*` environment variables or a `.env` file; the README's table lists the same names."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -31,6 +32,10 @@ class Settings(BaseSettings):
     presigned_links: bool = Field(
         default=False, description="Whether links lead to the bucket itself, signed, where a copy is there"
     )
+    accel_prefix: str = Field(
+        default="",
+        description="Internal location of an nginx in front that sends files of the storage's folder itself, by `X-Accel-Redirect`",
+    )
     redis_url: str = Field(
         default="", repr=False, description="`redis://…`: request rates are shared through it by several machines"
     )
@@ -51,6 +56,11 @@ class Settings(BaseSettings):
     store_prompts: bool = Field(default=True, description="Whether prompts and media may be written down; a key can refuse, too")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="From which level on is logged")
     log_format: Literal["json", "text"] = Field(default="text", description="`text` for people, `json` for programs")
+    access_log_sample: float = Field(
+        default=1, ge=0, le=1, description="Share of GETs that went well which are logged; everything else always is"
+    )
+    metrics_token: SecretStr | None = Field(default=None, description="Bearer token that `/metrics` wants; open to all if unset")
+    otlp_endpoint: str = Field(default="", description="Where traces go, e.g. http://collector:4318; needs the extra `otel`")
 
     @field_validator("allow_hosts", mode="before")
     @classmethod
@@ -63,6 +73,13 @@ class Settings(BaseSettings):
         if value and not value.startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("must start with redis://, rediss:// or unix://")
         return value
+
+    @field_validator("accel_prefix", mode="after")
+    @classmethod
+    def _a_location(cls, value: str) -> str:
+        if value and re.fullmatch(r"(?:/[A-Za-z0-9_-]+)+/?", value) is None:
+            raise ValueError("must be the path of a location, such as /stored-results")
+        return value.rstrip("/")
 
     @field_validator("public_url", mode="after")
     @classmethod

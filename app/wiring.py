@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 import httpx
 
+from app import __version__
 from app.api.telling import teller
 from app.engine.aftermath import Aftermath
 from app.engine.aiohttp_transport import AiohttpTransport
@@ -20,8 +21,10 @@ from app.engine.channels import ChannelDesk
 from app.engine.configuration import Configuration
 from app.engine.content_source import Sources
 from app.engine.copying import Copier
+from app.engine.counted_assets import CountedAssets
 from app.engine.credentials import Credentials
 from app.engine.fetch import Fetcher
+from app.engine.figures import Figures
 from app.engine.films import Films
 from app.engine.formats import Formats
 from app.engine.gateway import Gateway
@@ -40,6 +43,7 @@ from app.engine.overview import OverviewDesk
 from app.engine.paces import Paces
 from app.engine.planner import Planner
 from app.engine.poll import Poller
+from app.engine.pulse import Pulse
 from app.engine.queue import Queue
 from app.engine.rates import rates_of
 from app.engine.records import Recorder
@@ -47,11 +51,13 @@ from app.engine.replays import Replays
 from app.engine.results import Results
 from app.engine.retention import Retention
 from app.engine.running import Running
+from app.engine.scrape import Scrape
 from app.engine.secret import secrets_of
 from app.engine.sessions import Sessions
 from app.engine.storage import assets_of
 from app.engine.submission import Desk
 from app.engine.submit import Submitter
+from app.engine.telemetry import Telemetry, traced
 from app.engine.transport import Transport
 from app.engine.variants import Variants
 from app.engine.vendors import Vendors
@@ -81,13 +87,15 @@ class Outside:
 
 
 @asynccontextmanager
-async def idle_gateway(settings: Settings, outside: Outside | None = None) -> AsyncIterator[Gateway]:
+async def idle_gateway(
+    settings: Settings, outside: Outside | None = None, telemetry: Telemetry | None = None
+) -> AsyncIterator[Gateway]:
     """A gateway on a migrated database that neither polls nor beats: for commands that only look or configure."""
     outside = outside or Outside()
     await migrate(settings.database)
     database = Database.open(settings.database)
     transport = _transport(settings, outside)
-    gateway = _wired(settings, outside, database, transport)
+    gateway = _wired(settings, outside, database, transport, telemetry or Telemetry())
     try:
         await gateway.configuration.refresh()
         yield gateway
@@ -99,9 +107,12 @@ async def idle_gateway(settings: Settings, outside: Outside | None = None) -> As
 
 
 @asynccontextmanager
-async def running_gateway(settings: Settings, outside: Outside | None = None) -> AsyncIterator[Gateway]:
+async def running_gateway(
+    settings: Settings, outside: Outside | None = None, telemetry: Telemetry | None = None
+) -> AsyncIterator[Gateway]:
     """A gateway that polls and beats; leaving drains it and gives its leases back."""
-    async with idle_gateway(settings, outside) as gateway:
+    telemetry = telemetry or Telemetry()
+    async with traced(telemetry, settings.otlp_endpoint, __version__), idle_gateway(settings, outside, telemetry) as gateway:
         await gateway.paces.load(gateway.database)
         await gateway.health.refresh()
         await gateway.leases.start()
@@ -115,6 +126,7 @@ async def running_gateway(settings: Settings, outside: Outside | None = None) ->
                 ("housekeeping", gateway.housekeeping.run()),
                 ("copies", gateway.copier.run()),
                 ("webhooks", gateway.deliveries.run()),
+                ("pulse", gateway.pulse.run()),
             )
         ]
         try:
@@ -142,26 +154,30 @@ def _transport(settings: Settings, outside: Outside) -> Transport:
     return Transport(outside.upstream or AiohttpTransport(), {"sandbox": sandbox})
 
 
-def _wired(settings: Settings, outside: Outside, database: Database, transport: Transport) -> Gateway:
+def _wired(settings: Settings, outside: Outside, database: Database, transport: Transport, telemetry: Telemetry) -> Gateway:
     keys = secrets_of(settings)
     vault = Vault(keys)
     configuration, rng = Configuration(database, vault), outside.rng or random.SystemRandom()
     health = Health(database, outside.now)
     credentials, planner = Credentials(health), Planner(configuration, health, rng)
-    assets = assets_of(settings)
+    storage = assets_of(settings)
+    assets = CountedAssets(storage, telemetry.metrics)
     links = Links(keys, settings.public_url, settings.link_hours * 3600.0)
     orders, paces, watching = Orders(assets), Paces(), Watching()
     fetcher = Fetcher(Guard(settings.allow_hosts))
     aftermath = Aftermath(configuration, settings.keep_results, outside.now)
-    recorder = Recorder(database, assets, paces, watching, aftermath, Bell(), outside.now, worker=f"worker_{secrets.token_hex(8)}")
+    worker = f"worker_{secrets.token_hex(8)}"
+    recorder = Recorder(database, assets, paces, watching, aftermath, Bell(), outside.now, worker, telemetry)
     vendors = Vendors(transport, outside.now)
     poller = Poller(recorder, vendors, configuration, credentials, health, outside.now, outside.seconds)
     media = MediaDesk(fetcher, links, assets)
     results = Results(database, Sources(vendors, fetcher, assets), links, configuration, credentials)
     origins = Origins(database, results, links.public_url)
     formats = Formats(database, results, assets)
-    copier = Copier(results, formats, outside.now, settings.keep_results)
-    deliveries = Deliveries(database, vault, fetcher, teller(links), outside.now, outside.seconds, rng, formats.applied_soon)
+    copier = Copier(results, formats, outside.now, settings.keep_results, telemetry=telemetry)
+    deliveries = Deliveries(
+        *(database, vault, fetcher, teller(links), outside.now, outside.seconds, rng, formats.applied_soon), telemetry=telemetry
+    )
     aftermath.wakes.extend((copier.wake, deliveries.wake))
     desk = Desk(recorder, vendors, media, origins, credentials, health, orders, poller, outside.now)
     submitter, running = Submitter(desk), Running()
@@ -189,12 +205,14 @@ def _wired(settings: Settings, outside: Outside, database: Database, transport: 
         formats=formats,
         variants=Variants(database, results, Films(settings.data_dir), outside.now),
         canceller=Canceller(recorder, vendors, configuration, credentials, poller, orders, outside.now),
-        assets=assets,
+        assets=storage,
         links=links,
         sessions=Sessions(keys, configuration, outside.now),
         overview=OverviewDesk(
             database, configuration, ChannelBoard(ChannelDesk(database, vault, outside.now), health), outside.now
         ),
+        pulse=Pulse(telemetry.metrics, poller, configuration),
+        scrape=Scrape(telemetry.metrics, Figures(database, configuration, health, outside.now, outside.seconds, __version__)),
         origins=origins,
         paces=paces,
         watching=watching,

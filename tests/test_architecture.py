@@ -18,7 +18,7 @@ ALLOWED = {
     "engine": {
         *("app.domain", "app.adapters", "app.store", "app.settings"),
         *("sqlalchemy", "httpx", "aiohttp", "yarl", "orjson", "itsdangerous", "PIL", "av", "multidict", "limits", "redis"),
-        *("obstore", "standardwebhooks"),
+        *("obstore", "standardwebhooks", "prometheus_client", "opentelemetry"),
     },
     "api": {
         *("app", "app.domain", "app.adapters", "app.store", "app.engine", "app.settings", "app.logs"),

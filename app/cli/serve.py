@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from types import FrameType
 from typing import Annotated
@@ -11,11 +12,14 @@ import typer
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
+from app import __version__
 from app.cli.connections import PatientConnection
 from app.cli.console import fail, run
 from app.cli.welcome import welcome
 from app.engine.first_run import FirstRun, first_run
+from app.engine.metric_folder import shared_counters
 from app.engine.secret import secrets_of
+from app.engine.spans import spans_of
 from app.engine.storage import assets_of
 from app.settings import Settings
 from app.store.database import Database
@@ -36,13 +40,15 @@ def serve_command(
     config = configured(settings, host, port, workers)
     listener = listening(host, port)  # before anything is promised: a port in use ends here
     typer.echo(welcome(_address(host, listener), made))
-    serve(config, listener)
+    with shared_counters(settings.data_dir) if workers > 1 else nullcontext():
+        serve(config, listener)
 
 
 async def prepared() -> tuple[Settings, FirstRun]:
     """The settings, with a database that fits this program and has what a first start makes."""
     settings = Settings()
-    assets_of(settings)  # before anything is made: a storage that cannot be used ends here
+    assets_of(settings)  # before anything is made: a storage that cannot be used ends here, as do traces that cannot be made
+    spans_of(settings.otlp_endpoint, __version__).close()
     vault = Vault(secrets_of(settings))
     await migrate(settings.database)
     database = Database.open(settings.database)

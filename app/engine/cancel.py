@@ -42,11 +42,12 @@ class Canceller:
             raise refusal
         credential = self.credentials.of(channel, job.credential_id)
         try:
-            reply = await self.vendors.ask(channel, credential, call)
+            with self.recorder.telemetry.upstream(channel, job, "cancel"):
+                reply = await self.vendors.ask(channel, credential, call)
+                if not reply.ok:
+                    raise adapter.parse_error(job, reply)
         except UpstreamError as error:
             raise refusal from error
-        if not reply.ok:
-            raise refusal from adapter.parse_error(job, reply)
         recorded = await self.recorder.take(fail(job, CANCELLED, self.now()))
         if recorded is None:
             raise InvalidRequest("This job has already ended.", code="already_finished", param="id")

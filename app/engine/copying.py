@@ -20,8 +20,10 @@ from app.engine.assets import UNKNOWN_MIME, Asset, Assets
 from app.engine.clock import Now
 from app.engine.content_source import Body
 from app.engine.formats import Formats
+from app.engine.metric_table import COPIES, COPY_SECONDS
 from app.engine.ranges import Span
 from app.engine.results import Results
+from app.engine.telemetry import Telemetry
 from app.engine.whole_file import WholeFile
 from app.store import copies as copy_store
 
@@ -62,6 +64,7 @@ class Copier:
     now: Now
     keep_results: bool = True
     pause: float = _PAUSE
+    telemetry: Telemetry = field(default_factory=Telemetry)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _copying: dict[str, asyncio.Task[None]] = field(default_factory=dict)  # by job
     _kept_at: datetime | None = None
@@ -108,7 +111,8 @@ class Copier:
 
     async def _work(self, job: Job) -> None:
         try:
-            await self._copy(job)
+            with self.telemetry.work("copy", job.id), self.telemetry.timed(COPY_SECONDS):
+                await self._copy(job)
         except (SQLAlchemyError, OSError) as error:
             _log.warning("job %s: its copy could not be written down: %s", job.id, error)
         finally:
@@ -141,6 +145,7 @@ class Copier:
         if problem is None:
             async with self.results.database.write() as connection:
                 await copy_store.done(connection, job.id)
+            self.telemetry.metrics.count(COPIES, "done")
         else:
             await self._try_again(job, problem)
 
@@ -225,6 +230,7 @@ class Copier:
             else:
                 due = min(now + min(_FIRST * 2 ** min(job.copy_tries, 20), _LAST), end)
                 await copy_store.again(connection, job.id, due=due, tries=job.copy_tries + 1)
+        self.telemetry.metrics.count(COPIES, "given_up" if now >= end else "again")
         if now >= end:
             _log.error("job %s: its results could not be copied and are given up: %s", job.id, said)
         elif job.copy_tries == 0:

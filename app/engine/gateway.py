@@ -31,12 +31,14 @@ from app.engine.paces import Paces
 from app.engine.plan import Plan
 from app.engine.planner import Planner
 from app.engine.poll import Poller
+from app.engine.pulse import Pulse
 from app.engine.queue import Queue
 from app.engine.rates import Rates
 from app.engine.records import AlreadyMade, Recorder
 from app.engine.replays import Replays
 from app.engine.results import Results
 from app.engine.running import Running
+from app.engine.scrape import Scrape
 from app.engine.sessions import Sessions
 from app.engine.submission import Order
 from app.engine.submit import Submitter
@@ -101,6 +103,8 @@ class Gateway:
     links: Links
     sessions: Sessions
     overview: OverviewDesk
+    pulse: Pulse
+    scrape: Scrape
     origins: Origins
     paces: Paces
     watching: Watching

@@ -42,7 +42,8 @@ class Late:
         async with self.recorder.database.write() as connection:
             due = await late_store.claim(connection, now=self.now(), until=self.now() + _SHORTEST, limit=_BATCH)
         for job in due:
-            await self._look_at(job)
+            with self.recorder.telemetry.work("late", job.id):
+                await self._look_at(job)
 
     async def _look_at(self, job: Job) -> None:
         channel = self.configuration.channel(job.channel_id)
@@ -51,7 +52,8 @@ class Late:
             return
         try:
             credential = self.credentials.of(channel, job.credential_id)
-            snapshot = await ask_status(self.vendors, channel, credential, replace(job, settings=channel.settings))
+            with self.recorder.telemetry.upstream(channel, job, "late"):
+                snapshot = await ask_status(self.vendors, channel, credential, replace(job, settings=channel.settings))
         except UpstreamError as error:
             _log.info("job %s, past its deadline: %s", job.id, told_of(job, error).message)
             await self._next(job)

@@ -15,6 +15,7 @@ from app.engine.clock import Now
 from app.engine.heartbeats import Heartbeats
 from app.engine.paces import Paces
 from app.engine.poll import Poller, after_takeover
+from app.engine.processes import alive
 from app.engine.records import Recorder
 from app.store import channels as channel_store
 from app.store import cooldowns as cooldown_store
@@ -58,7 +59,7 @@ class Leases:
     async def beat(self) -> None:
         """One heartbeat: renew, take over, save what was learned. On the same machine, dead processes are known at once."""
         async with self.database.write() as connection:
-            await worker_store.forget_dead(connection, self._me(), _alive)
+            await worker_store.forget_dead(connection, self._me(), alive)
             await worker_store.beat(connection, self._me())
         await self._take_over()
         await self.paces.save(self.database)
@@ -108,13 +109,3 @@ def _host() -> str:
     except OSError:
         boot = ""
     return f"{socket.gethostname()} {boot}".strip()
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -26,11 +26,13 @@ from app.engine.clock import Now
 from app.engine.configuration import Configuration
 from app.engine.credentials import Credentials
 from app.engine.health import Health
+from app.engine.metric_table import LAG, POLL_DELAY
 from app.engine.questions import ask_status
 from app.engine.records import Recorder
+from app.engine.spans import Origin
 from app.engine.vendors import Vendors
 
-_LANE = 32  # questions to one channel at the same time
+LANE = 32  # questions to one channel at the same time
 _DRAIN = 2.0  # seconds that a shutdown waits for answers to questions
 _log = logging.getLogger(__name__)
 
@@ -47,6 +49,9 @@ class _Tracked:
     unsure: bool = False  # nothing was sent for the job, and nobody knows whether it is stored
     held: Job | None = None  # what the job was before, where it can wait on
     ticket: int = -1  # the only entry of the heap that still counts
+    due: float = 0.0  # when the next question is due
+    heard: float = 0.0  # since when the vendor may have ended it unnoticed
+    origin: Origin | None = None  # what of the request that made it is traced
     busy: bool = False  # a question is waiting or out
     hurried: bool = False  # ask again at once when it is answered
 
@@ -85,7 +90,7 @@ class Poller:
         """
         if self._stopping or not job.channel_id or job.stage is Stage.HELD or (job.status.final and not unsaved):
             return
-        self._jobs[job.id] = _Tracked(job, unsaved=unsaved)
+        self._jobs[job.id] = _Tracked(job, unsaved=unsaved, heard=self.seconds(), origin=self.recorder.telemetry.spans.origin())
         self._schedule(job.id, 0.0 if job.stage is Stage.SENDING else self._interval(job))
 
     def unsure(self, job: Job, held: Job | None = None) -> None:
@@ -102,6 +107,7 @@ class Poller:
         tracked = self._jobs.get(job_id)
         if tracked is None:
             return
+        tracked.heard = self.seconds()
         if tracked.busy:
             tracked.hurried = True
         else:
@@ -114,6 +120,10 @@ class Poller:
     def open_jobs(self) -> int:
         """How many jobs this process is polling."""
         return len(self._jobs)
+
+    def load(self) -> dict[str, tuple[int, int]]:
+        """Channel id -> how many questions are out, and how many wait for a slot of the channel's `LANE`."""
+        return {channel_id: (lane.running, len(lane.waiting)) for channel_id, lane in self._lanes.items()}
 
     async def run(self) -> None:
         """Wakes when the next job is due; returns when cancelled."""
@@ -147,8 +157,8 @@ class Poller:
     def _schedule(self, job_id: str, delay: float) -> None:
         tracked = self._jobs.get(job_id)
         if tracked is not None and not self._stopping:
-            tracked.ticket = next(self._order)
-            heapq.heappush(self._heap, (self.seconds() + delay, tracked.ticket, job_id))
+            tracked.ticket, tracked.due = next(self._order), self.seconds() + delay
+            heapq.heappush(self._heap, (tracked.due, tracked.ticket, job_id))
             self._wake.set()
 
     def _interval(self, job: Job) -> float:
@@ -164,7 +174,7 @@ class Poller:
             self._pump(lane)
 
     def _pump(self, lane: _Lane) -> None:
-        while lane.waiting and lane.running < _LANE:
+        while lane.waiting and lane.running < LANE:
             lane.running += 1
             task = asyncio.create_task(self._turn(lane.waiting.popleft(), lane))
             self._asking.add(task)
@@ -175,7 +185,8 @@ class Poller:
         delay = 10.0
         try:
             if tracked is not None:
-                delay = await self._poll(tracked)
+                with self.recorder.telemetry.work("poll", job_id, tracked.origin):
+                    delay = await self._poll(tracked)
         except (SQLAlchemyError, OSError) as error:
             _log.warning("job %s: the database is away: %s", job_id, error)
         except Exception:  # noqa: BLE001  # the engine's loop: a bug in one adapter must not stop the polling of others
@@ -200,6 +211,8 @@ class Poller:
             _log.error("job %s: its channel %s is gone from the database", job.id, job.channel_id)
             await self._expire(tracked)
             return 10.0
+        asked, metrics = self.seconds(), self.recorder.telemetry.metrics
+        metrics.note(POLL_DELAY, asked - tracked.due, channel.name)
         try:
             snapshot = await self._ask(replace(job, settings=channel.settings), channel)
         except UnknownStatus as error:
@@ -213,6 +226,9 @@ class Poller:
             await self.health.heard(channel, job.credential_id, None, polled=True)
             if snapshot is None:
                 return await self._not_found(tracked)
+            if snapshot.status.final:
+                metrics.note(LAG, self.seconds() - tracked.heard, channel.name)
+            tracked.heard = asked
             await self._write(tracked, advance(tracked.job, snapshot, self.now()))
         await self._expire(tracked)
         return self._interval(tracked.job)
@@ -233,16 +249,18 @@ class Poller:
     async def _ask(self, job: Job, channel: Channel) -> Snapshot | None:
         if job.stage is Stage.SENDING:
             return await self._look_up(job, channel, adapters()[job.adapter])
-        return await ask_status(self.vendors, channel, self.credentials.of(channel, job.credential_id), job)
+        with self.recorder.telemetry.upstream(channel, job, "poll"):
+            return await ask_status(self.vendors, channel, self.credentials.of(channel, job.credential_id), job)
 
     async def _look_up(self, job: Job, channel: Channel, adapter: Adapter) -> Snapshot | None:
         call = adapter.build_lookup(job)
         if call is None:
             return None
-        reply = await self.vendors.ask(channel, self.credentials.of(channel, job.credential_id), call)
-        if not reply.ok:
-            raise adapter.parse_error(job, reply)
-        return adapter.parse_lookup(job, reply)
+        with self.recorder.telemetry.upstream(channel, job, "lookup"):
+            reply = await self.vendors.ask(channel, self.credentials.of(channel, job.credential_id), call)
+            if not reply.ok:
+                raise adapter.parse_error(job, reply)
+            return adapter.parse_lookup(job, reply)
 
     async def _trouble(self, tracked: _Tracked, error: UpstreamError) -> float:
         """A poll that brought no news never ends a job, save when the vendor says three times that it has none."""

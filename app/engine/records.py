@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -21,6 +21,7 @@ from app.engine.paces import Paces
 from app.engine.plan import RouteStep
 from app.engine.settlement import settle, settle_late
 from app.engine.sniff import mime_of
+from app.engine.telemetry import Telemetry
 from app.engine.watching import Bell, Watching
 from app.store import attempts as attempt_store
 from app.store import jobs as job_store
@@ -51,6 +52,7 @@ class Recorder:
     room: Bell  # rings when a job has ended, and others may find room
     now: Now
     worker: str
+    telemetry: Telemetry = field(default_factory=Telemetry)
 
     async def begin(self, job: Job, attempt: Attempt, route: Sequence[RouteStep], entry: Entry) -> Job:
         """Commits a new job with the money held for it, just before its create leaves.
@@ -62,13 +64,17 @@ class Recorder:
             await check_key(connection, entry.key)
             if entry.channel is not None:
                 await check_channel(connection, entry.channel)
-            return await self._insert(connection, job, route, entry, attempt)
+            stored = await self._insert(connection, job, route, entry, attempt)
+        self.telemetry.job_created(stored)
+        return stored
 
     async def hold(self, job: Job, route: Sequence[RouteStep], entry: Entry) -> Job:
         """Commits a new job that waits for room, with the money held for it; raises as `begin` does."""
         async with self.database.write() as connection:
             await check_queue(connection, entry.key)
-            return await self._insert(connection, job, route, entry, None, owner=None)
+            stored = await self._insert(connection, job, route, entry, None, owner=None)
+        self.telemetry.job_created(stored)
+        return stored
 
     async def begin_parts(
         self, parent: Job, shared: Callable[[Job], list[Job]], route: Sequence[RouteStep], entry: Entry
@@ -79,6 +85,7 @@ class Recorder:
             stored = await self._insert(connection, parent, route, entry, None)
             parts = shared(stored)
             await self._insert_parts(connection, parts, route)
+        self.telemetry.job_created(stored)
         return stored, parts
 
     async def release_parts(self, parent: Job, parts: Sequence[Job], route: Sequence[RouteStep], key: Key) -> bool:
@@ -232,6 +239,7 @@ class Recorder:
         if job.status.final:
             self.room.ring()
             self.aftermath.begin(parent or job)
+            self.telemetry.metrics.job_ended(job, self.aftermath.configuration.channel(job.channel_id), parent)
 
     async def _keep_outputs(self, job: Job) -> Job:
         """Inline bytes of a result become an asset; the bytes stay on the value for whoever answers now."""

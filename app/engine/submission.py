@@ -33,11 +33,13 @@ from app.engine.credentials import Credentials
 from app.engine.exchange import Heard, Listener, exchange
 from app.engine.health import Health
 from app.engine.media import MediaDesk, prepare
+from app.engine.metric_table import SUBMIT_SECONDS
 from app.engine.orders import Orders
 from app.engine.origins import Origins
 from app.engine.plan import Plan, Planned
 from app.engine.poll import Poller
 from app.engine.records import AlreadyMade, Recorder
+from app.engine.telemetry import Telemetry
 from app.engine.vendors import Vendors
 
 
@@ -109,7 +111,8 @@ class Submission:
         Raises NoRoom when no channel may take it now; then it stands as it stood before, and nothing was sent.
         """
         try:
-            return await self._try_channels()
+            with self._telemetry.work("submit", self._job.id):
+                return await self._try_channels()
         except (AlreadyMade, NoRoom):
             raise
         except UpstreamError as error:
@@ -154,6 +157,10 @@ class Submission:
             self._desk.health.untried(channel, credential.id)
             raise
 
+    @property
+    def _telemetry(self) -> Telemetry:
+        return self._desk.recorder.telemetry
+
     async def _media(self, choice: Planned) -> tuple[Media, ...]:
         """The media in forms that this channel's model takes."""
         rules, uploads = choice.served.card.capabilities.inputs, dict(self._order.uploads)
@@ -174,7 +181,8 @@ class Submission:
         refused: GatewayError | None = None
         for choice in self._turns():
             try:
-                job, call = await self.prepared(choice)
+                with self._telemetry.timed(SUBMIT_SECONDS, self._job.op, "prepare"):
+                    job, call = await self.prepared(choice)
                 return await self._ask(choice, job, call, error)
             except InvalidRequest as problem:
                 refused = refused or problem  # this vendor cannot take the media; another may
@@ -221,7 +229,8 @@ class Submission:
         credential = desk.credentials.of(channel, job.credential_id)
         attempt = _begun(job, channel, call, self._tried + 1, desk.now())
         try:
-            begun = await self._begin(channel, job, attempt, error)
+            with self._telemetry.timed(SUBMIT_SECONDS, job.op, "commit"):
+                begun = await self._begin(channel, job, attempt, error)
         except BaseException as problem:
             desk.health.untried(channel, credential.id)
             if self._attempt is None and isinstance(problem, SQLAlchemyError | OSError):
@@ -234,13 +243,15 @@ class Submission:
         self._attempt, self._job, self._stored, self._tried = attempt, begun, True, self._tried + 1
         heard = Heard(self._order.listener, self._first_index)
         try:
-            reply, snapshot = await exchange(desk.vendors, channel, credential, begun, call, heard)
+            with self._telemetry.timed(SUBMIT_SECONDS, job.op, "send"), self._telemetry.upstream(channel, begun, "submit"):
+                reply, snapshot = await exchange(desk.vendors, channel, credential, begun, call, heard)
         except UpstreamError as problem:
             await desk.health.heard(channel, credential.id, told_of(begun, problem))
             raise
         accepted = advance(begun, snapshot, desk.now())
         self._job = accepted
-        recorded = await desk.recorder.record_surely(accepted, _ended(attempt, begun, desk.now(), reply=reply))
+        with self._telemetry.timed(SUBMIT_SECONDS, job.op, "record"):
+            recorded = await desk.recorder.record_surely(accepted, _ended(attempt, begun, desk.now(), reply=reply))
         await desk.health.heard(channel, credential.id, None)
         if recorded is None:
             raise UpstreamMaybeSent("Another process took this job over while its vendor answered.", job_id=job.id)

@@ -22,6 +22,8 @@ from app.domain.json import JsonObject
 from app.domain.webhooks import Webhook, WebhookSecrets, WebhookState, WebhookTry, next_due
 from app.engine.clock import Now
 from app.engine.fetch import Fetcher
+from app.engine.metric_table import WEBHOOK_SECONDS, WEBHOOK_TRIES
+from app.engine.telemetry import Telemetry
 from app.engine.webhook_post import Told, post
 from app.engine.webhook_secrets import signed_headers
 from app.store import jobs as job_store
@@ -57,6 +59,7 @@ class Deliveries:
     seconds: Callable[[], float]
     rng: random.Random
     ready: Ready = _as_it_is
+    telemetry: Telemetry = field(default_factory=Telemetry)
     _running: dict[asyncio.Task[None], str] = field(default_factory=dict)  # to whom each delivery goes
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _stopping: bool = False
@@ -120,13 +123,20 @@ class Deliveries:
             return await webhook_store.claim(connection, now=now, until=now + _CLAIM, limit=room, full=full)
 
     async def _turn(self, webhook: Webhook) -> None:
+        with self.telemetry.work("webhook", webhook.job_id):
+            try:
+                await self._try(webhook)
+            except (SQLAlchemyError, OSError) as error:
+                _log.warning("webhook %s: the database is away: %s", webhook.id, error)  # the claim runs out, and it is tried again
+
+    async def _try(self, webhook: Webhook) -> None:
         at, started = self.now(), self.seconds()
-        try:
-            told = await self._told(webhook)
-            tried = WebhookTry(at=at, milliseconds=round((self.seconds() - started) * 1000), status=told.status, detail=told.detail)
-            await self._note(webhook, tried, told)
-        except (SQLAlchemyError, OSError) as error:
-            _log.warning("webhook %s: the database is away: %s", webhook.id, error)  # the claim runs out, and it is tried again
+        told = await self._told(webhook)
+        took = self.seconds() - started
+        tried = WebhookTry(at=at, milliseconds=round(took * 1000), status=told.status, detail=told.detail)
+        state = await self._note(webhook, tried, told)
+        self.telemetry.metrics.note(WEBHOOK_SECONDS, took)
+        self.telemetry.metrics.count(WEBHOOK_TRIES, "again" if state is WebhookState.PENDING else state.value)
 
     async def _told(self, webhook: Webhook) -> Told:
         try:
@@ -164,7 +174,7 @@ class Deliveries:
         data = self.render(job, job.base_url or "")
         return orjson.dumps({"type": webhook.type, "created_at": int(webhook.created_at.timestamp()), "data": data})
 
-    async def _note(self, webhook: Webhook, tried: WebhookTry, told: Told) -> None:
+    async def _note(self, webhook: Webhook, tried: WebhookTry, told: Told) -> WebhookState:
         now, state, due = self.now(), told.state, None
         if state is WebhookState.PENDING:
             due = next_due(webhook.tries + 1, now, self.rng.random(), told.pause)
@@ -173,3 +183,4 @@ class Deliveries:
             await webhook_store.note_try(connection, webhook, tried, state, due, now)
         if state in (WebhookState.FAILED, WebhookState.NO_SECRET):
             _log.warning("webhook %s of job %s is given up: %s", webhook.id, webhook.job_id, state.value)
+        return state

@@ -15,9 +15,11 @@ from app.domain.pacing import SLOWEST
 from app.engine.configuration import Configuration
 from app.engine.credentials import Credentials
 from app.engine.health import Health
+from app.engine.metric_table import LAG
 from app.engine.paces import Paces
 from app.engine.poll import Poller
 from app.engine.records import Recorder
+from app.engine.telemetry import Telemetry
 from app.engine.vendors import Vendors
 from tests.domain.builders import NOW, job
 from tests.gateways import another
@@ -56,6 +58,7 @@ class World:
 
     rng: random.Random
     paces: Paces = field(default_factory=Paces)
+    telemetry: Telemetry = field(default_factory=Telemetry)
     ends: dict[str, float] = field(default_factory=dict)  # upstream id -> when the vendor is done
     noticed: dict[str, float] = field(default_factory=dict)  # upstream id -> when that was written
     questions: Counter[str] = field(default_factory=Counter)
@@ -97,6 +100,13 @@ def test_1000_open_jobs_completion_lag_p99() -> None:
     assert len(lags) == _JOBS
     assert lags[_JOBS * 99 // 100] < 1.5 * SLOWEST  # one pause between two questions, and some for standing in line
     assert sum(world.questions.values()) < 15 * _JOBS  # bought with patience and not with questions
+    assert _measured(world) >= sum(lags)  # what is measured is what it was at most
+
+
+def _measured(world: World) -> float:
+    """The sum of all lags, as the metrics have it."""
+    families = world.telemetry.metrics.registry.collect()
+    return sum(sample.value for family in families for sample in family.samples if sample.name == f"{LAG.name}_sum")
 
 
 async def _played() -> World:

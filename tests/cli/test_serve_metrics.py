@@ -1,0 +1,33 @@
+"""`filmgate serve --workers 2`: whichever worker a scrape reaches, it tells what both did."""
+
+from pathlib import Path
+
+import httpx
+
+from tests.cli.test_serve import serving, stopped
+from tests.metrics import Page
+
+_REQUESTS, _SCRAPES = 30, 12
+
+
+def test_every_scrape_of_two_workers_tells_the_same_sum(tmp_path: Path) -> None:
+    with serving(tmp_path, "--workers", "2") as server:
+        transport = httpx.HTTPTransport(retries=5)
+        with httpx.Client(transport=transport, timeout=60, headers={"connection": "close"}) as client:
+            for _ in range(_REQUESTS):
+                assert client.get(f"{server.base}/healthz").status_code == 200
+            pages = [Page(client.get(f"{server.base}/metrics").text) for _ in range(_SCRAPES)]
+        (folder,) = (tmp_path / "data" / "metrics").iterdir()
+        counting = {file.name for file in folder.glob("counter_*.db")}
+        assert stopped(server) == 0
+    assert len(counting) == 2
+    name, labels = "filmgate_http_requests_total", {"method": "GET", "endpoint": "/healthz", "status": "2xx"}
+    counts = [page.value(name, **labels) for page in pages]
+    assert counts == sorted(counts)
+    assert set(counts[3:]) == {_REQUESTS}  # an answer may be here a moment before it is counted there
+    scrapes = [page.value(name, **{**labels, "endpoint": "/metrics"}) for page in pages]
+    assert scrapes == sorted(scrapes)
+    assert scrapes[-1] >= _SCRAPES - 3
+    assert pages[-1].value("filmgate_processes") == 2
+    assert not folder.exists()
+    assert "Traceback" not in (tmp_path / "log.txt").read_text()
