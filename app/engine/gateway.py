@@ -175,16 +175,16 @@ class Gateway:
 
     async def job(self, job_id: str, key_id: str | None) -> Job:
         """A key's own job (any job when the key is None); another key's does not exist."""
-        async with self.database.read() as connection:
-            job = await job_store.get(connection, job_id, key_id=key_id)
+        job = await self.database.ask(lambda connection: job_store.get(connection, job_id, key_id=key_id))
         if job is None:
             raise NotFound(f"No task with the id {job_id!r} exists.", code="task_not_exist", param="id")
         return job
 
     async def page(self, key_id: str, op: str, *, limit: int, order: Literal["asc", "desc"], after: str | None) -> Sequence[Job]:
         """One page of a key's own jobs, newest first unless `order` is "asc"; `after` is the last id of the page before."""
-        async with self.database.read() as connection:
-            return await job_store.page(connection, key_id=key_id, op=op, limit=limit, order=order, after=after)
+        return await self.database.ask(
+            lambda connection: job_store.page(connection, key_id=key_id, op=op, limit=limit, order=order, after=after)
+        )
 
     async def delete(self, job_id: str, key_id: str) -> None:
         """Removes a job and its files; an unfinished one is first cancelled at its vendor (InvalidRequest where it cannot be)."""

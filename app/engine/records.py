@@ -60,11 +60,14 @@ class Recorder:
         Raises AlreadyMade when the client named another job so, NoRoom or NotAllowed (`insufficient_quota`) when a limit or the
         budget leaves no room; then nothing is stored.
         """
-        async with self.database.write() as connection:
+
+        async def begun(connection: AsyncConnection) -> Job:
             await check_key(connection, entry.key)
             if entry.channel is not None:
                 await check_channel(connection, entry.channel)
-            stored = await self._insert(connection, job, route, entry, attempt)
+            return await self._insert(connection, job, route, entry, attempt)
+
+        stored = await self.database.commit(begun)
         self.telemetry.job_created(stored)
         return stored
 
@@ -130,22 +133,24 @@ class Recorder:
 
     async def job(self, job_id: str) -> Job | None:
         """The job as it is stored, whoever owns it."""
-        async with self.database.read() as connection:
-            return await job_store.get(connection, job_id)
+        return await self.database.ask(lambda connection: job_store.get(connection, job_id))
 
     async def next_attempt(self, job: Job, ended: Attempt | None, attempt: Attempt, channel: Channel) -> bool:
         """Commits that a (further) channel is about to be asked, and how the one before ended.
 
         False: somebody else ended the job meanwhile (a cancel, a takeover), and nothing may be sent. Raises NoRoom.
         """
-        async with self.database.write() as connection:
+
+        async def written(connection: AsyncConnection) -> bool:
             await check_channel(connection, channel)
             if ended is not None:
                 await attempt_store.finish(connection, ended)
             if not await job_store.record(connection, job, owner=self.worker):
                 return False
             await attempt_store.insert_one(connection, attempt)
-        return True
+            return True
+
+        return await self.database.commit(written)
 
     async def release(self, job: Job, attempt: Attempt, key: Key, channel: Channel) -> bool:
         """Commits that a job which was held back is about to be sent, from now on by this process.
@@ -162,8 +167,7 @@ class Recorder:
 
     async def finish_attempt(self, attempt: Attempt) -> None:
         """Writes how a try ended whose job goes on otherwise."""
-        async with self.database.write() as connection:
-            await attempt_store.finish(connection, attempt)
+        await self.database.commit(lambda connection: attempt_store.finish(connection, attempt))
 
     async def take(self, job: Job, *, stage: Stage | None = None) -> Job | None:
         """`record` whoever holds the lease: for what a job's owner decides (a cancel). With `stage`, only if it is still there."""
@@ -181,17 +185,21 @@ class Recorder:
         kept = await self._keep_outputs(job)
         if kept.status.final:
             kept = self.aftermath.ordered(replace(kept, cost=cost(kept)))
-        parent: Job | None = None
-        async with self.database.write() as connection:
+
+        async def written(connection: AsyncConnection) -> tuple[Job, Job | None] | None:
             if attempt is not None:
                 await attempt_store.finish(connection, attempt)
             if not await job_store.record(connection, kept, owner=owner, stage=stage):
                 return None
-            kept = await settle(connection, kept, self.now())
-            await self.aftermath.write(connection, kept)
-            parent = await self._gather(connection, kept)
-        self._tell(kept, parent)
-        return kept
+            settled = await settle(connection, kept, self.now())
+            await self.aftermath.write(connection, settled)
+            return settled, await self._gather(connection, settled)
+
+        found = await self.database.commit(written)
+        if found is None:
+            return None
+        self._tell(*found)
+        return found[0]
 
     async def deliver_late(self, job: Job) -> bool:
         """Writes what a vendor delivered after the deadline, and takes what it cost; False when that was done already."""

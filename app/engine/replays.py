@@ -41,8 +41,9 @@ class Replays:
 
     async def find(self, key_id: str, names: Sequence[ReplayName]) -> Replay | None:
         """What the first of the key's names that is taken stands for; names that have expired are freed."""
-        async with self.database.read() as connection:
-            found = [replay for name in names if (replay := await _standing(connection, key_id, name)) is not None]
+        if not names:
+            return None
+        found = await self.database.ask(lambda connection: _all_standing(connection, key_id, names))
         for replay in found:
             if not replay.expired(self.now()):
                 return replay
@@ -53,8 +54,8 @@ class Replays:
         """The job of which this request, sent again by an SDK without a name, is the retry; None: it is to be made."""
         if self.refusals.take(key_id, fingerprint, self.now()):
             return None
-        async with self.database.read() as connection:
-            job = await replay_store.newest_job(connection, key_id, fingerprint, self.now() - RETRY_WINDOW)
+        since = self.now() - RETRY_WINDOW
+        job = await self.database.ask(lambda connection: replay_store.newest_job(connection, key_id, fingerprint, since))
         return None if job is None or await self.started_nothing(job.id) else job
 
     async def outcome(self, job_id: str, replay: Replay | None, ready: Ready | None) -> StoredAnswer | Job | None:
@@ -126,6 +127,10 @@ class Replays:
             asset = await replay_store.forget_expired(connection, replay.key_id, replay.name, self.now())
         if asset is not None:
             await self.answers.assets.delete(asset)
+
+
+async def _all_standing(connection: AsyncConnection, key_id: str, names: Sequence[ReplayName]) -> list[Replay]:
+    return [replay for name in names if (replay := await _standing(connection, key_id, name)) is not None]
 
 
 async def _standing(connection: AsyncConnection, key_id: str, name: ReplayName) -> Replay | None:

@@ -1,7 +1,7 @@
 """Opens the database: pools, transactions and the settings under which a commit is durable."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -12,9 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from app.store.sqlite import begin_immediately, connect
+from app.store.sqlite_threads import Found, Readers, Work, Writer
 
 BUSY_SECONDS = 30.0  # how long a SQLite writer waits for one in another process
 
+_READS = ("query_only = ON",)
+_WRITES = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
 _QUIET = {"hide_parameters": True}  # else every error, and so the log, would repeat the row: prompts, hashes, answers
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgres": "postgresql+asyncpg", "postgresql": "postgresql+asyncpg"}
 
@@ -22,13 +25,18 @@ _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgres": "postgresql+asyncpg", "pos
 class Database:
     """The one way to the database: `read()` for questions, `write()` for one transaction.
 
-    A task inside `write()` must not open a second `write()`: on SQLite there is one writer in a process, and it would wait
-    for itself.
+    `ask` and `commit` do the same for a unit of work that is one function and waits for the database alone; on SQLite they are
+    several times cheaper. A task inside `write()` must open no second transaction: on SQLite there is one writer in a process,
+    and it would wait for itself.
     """
 
-    def __init__(self, reader: AsyncEngine, writer: AsyncEngine) -> None:
+    def __init__(
+        self, reader: AsyncEngine, writer: AsyncEngine, readers: Readers | None = None, grouped: Writer | None = None
+    ) -> None:
         self._reader = reader
         self._writer = writer
+        self._readers = readers
+        self._grouped = grouped
 
     @classmethod
     def open(cls, url: str) -> "Database":
@@ -36,7 +44,8 @@ class Database:
         target = async_url(url)
         if target.get_backend_name() == "sqlite":
             Path(target.database or "").parent.mkdir(parents=True, exist_ok=True)
-            return cls(_sqlite_reader(target), _sqlite_writer(target))
+            readers = Readers(target, BUSY_SECONDS, _READS)
+            return cls(_sqlite_reader(target), _sqlite_writer(target), readers, Writer(target, BUSY_SECONDS, _WRITES))
         engine = _postgres(target)
         return cls(engine.execution_options(isolation_level="AUTOCOMMIT"), engine)
 
@@ -54,11 +63,32 @@ class Database:
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """A connection in one transaction: durable when the block is left, undone when it raises."""
-        async with self._writer.begin() as connection:
+        async with self._grouped.turn if self._grouped else nullcontext(), self._writer.begin() as connection:
             yield connection
+
+    async def ask(self, work: Work[Found]) -> Found:
+        """What the work finds; each of its statements sees what is committed when it starts."""
+        if self._readers is not None:
+            return await self._readers.ask(work)
+        async with self._reader.connect() as connection:
+            return await work(connection)
+
+    async def commit(self, work: Work[Found]) -> Found:
+        """What the work finds, in one transaction: durable when this returns, undone when the work raises.
+
+        On SQLite it runs in a thread, together with whatever else waits to be written.
+        """
+        if self._grouped is not None:
+            return await self._grouped.write(work)
+        async with self._writer.begin() as connection:
+            return await work(connection)
 
     async def close(self) -> None:
         """Closes every connection."""
+        if self._grouped is not None:
+            await self._grouped.close()
+        if self._readers is not None:
+            await self._readers.close()
         await self._reader.dispose()
         await self._writer.dispose()
 
@@ -95,7 +125,7 @@ def _sqlite_reader(url: URL) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-        execute_pragmas(connection, "query_only = ON")
+        execute_pragmas(connection, *_READS)
 
     return engine
 
@@ -105,7 +135,7 @@ def _sqlite_writer(url: URL) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-        execute_pragmas(connection, "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
+        execute_pragmas(connection, *_WRITES)
 
     begin_immediately(engine)
     return engine
