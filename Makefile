@@ -4,8 +4,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
-# one test process a core, but never more than four: they share one database server
-WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$n -gt 4 ] && n=4; echo $$n)
+# one test process more than cores, for many tests wait for processes; never more than four: they share one database server
+WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); n=$$((n + 1)); [ $$n -gt 4 ] && n=4; echo $$n)
 
 .PHONY: run test chaos lint types format bench lock clean
 
@@ -13,7 +13,7 @@ run: $(VENV)/.run
 	@$(BIN)/filmgate serve $(ARGS)
 
 test: $(VENV)/.dev
-	@$(BIN)/pytest -n $(WORKERS) $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 # a thousand kills of two gateways on one PostgreSQL database, some minutes
 chaos: $(VENV)/.dev

@@ -141,7 +141,8 @@ def _check(archive: tarfile.TarFile, members: Mapping[str, Member]) -> None:
         digest = hashlib.sha256()
         for chunk in _chunks(archive, info) if info.isreg() else ():
             digest.update(chunk)
-        if (info.size, digest.hexdigest()) != (members[info.name].size, members[info.name].sha256):
+        found = Member(info.size, digest.hexdigest())
+        if found != members[info.name]:
             raise BadBackup(f"It is damaged: {info.name} is not what was backed up.")
 
 
