@@ -20,7 +20,7 @@ OPERATOR = (
         "/console/keys",
         "/console/keys/new",
     ),
-    *("/console/webhooks", "/console/audit", "/console/settings", "/docs"),
+    *("/console/usage/groups", "/console/webhooks", "/console/audit", "/console/settings", "/docs", "/docs/videos"),
 )
 HOLDER = ("/console/playground", "/console/jobs", "/console/models", "/console/usage")
 PLAYABLE = "film => film.videoWidth || new Promise(seen => film.addEventListener('loadeddata', () => seen(film.videoWidth)))"
@@ -63,7 +63,8 @@ def lived_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Started
         for job in (good, bad):
             while gateway.client("GET", f"/v1/videos/{job['id']}?wait=20")["status"] in ("queued", "in_progress"):
                 continue
-        single = [f"/console/jobs/{good['id']}", f"/console/jobs/{bad['id']}"]
+        told = gateway.admin("GET", "/admin/webhooks")["data"][0]
+        single = [f"/console/jobs/{good['id']}", f"/console/jobs/{bad['id']}", f"/console/webhooks/{told['id']}"]
         yield gateway, [*single, f"/console/keys/{key['id']}", f"/console/channels/{made['id']}"]
 
 
