@@ -106,7 +106,7 @@ class Writer:
         await asyncio.to_thread(self._thread.shutdown)
 
     async def _write(self) -> None:
-        loop = asyncio.get_running_loop()
+        loop, batch = asyncio.get_running_loop(), list[tuple[Work[Any], asyncio.Future[Any]]]()
         try:
             while self._waiting:
                 async with self.turn:
@@ -114,6 +114,10 @@ class Writer:
                     found = await loop.run_in_executor(self._thread, self._committed, [work for work, _ in batch])
                 for (_, done), (result, error) in zip(batch, found, strict=True):
                     _tell(done, result, error)
+        except RuntimeError as error:  # the thread is gone: the database was closed, and nobody shall wait for ever
+            for _, done in (*batch, *self._waiting):
+                _tell(done, None, error)
+            self._waiting.clear()
         finally:
             self._writing = None
 

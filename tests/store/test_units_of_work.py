@@ -143,6 +143,16 @@ async def test_a_commit_that_cannot_begin_is_an_error_of_the_database(tmp_path: 
         await database.close()
 
 
+async def test_nobody_waits_for_a_database_that_is_closed(tmp_path: Path) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path}/units.db"
+    await migrate(url)
+    database = Database.open(url)
+    await put(database, "one", "1")
+    await database.close()
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        await put(database, "two", "2")
+
+
 async def test_a_writer_in_another_process_is_waited_for(tmp_path: Path) -> None:
     url = f"sqlite+aiosqlite:///{tmp_path}/units.db"
     await migrate(url)
