@@ -11,7 +11,7 @@ from app.engine.audit import COMMAND_LINE, Actor
 from app.engine.changes import changing
 from app.engine.clock import Now
 from app.engine.configuration import Configuration
-from app.engine.money_views import ratio_view
+from app.engine.views import ratio_view
 from app.store import groups as group_store
 from app.store import keys as key_store
 from app.store.database import Database

@@ -5,13 +5,12 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 
 from app.domain.channels import BudgetPeriod, Key
 from app.domain.json import Json
 from app.domain.money import usd
 from app.domain.prices import Terms
-from app.engine.views import seconds
+from app.engine.views import ratio_view, seconds
 from app.store.ledger import Line
 from app.store.spending import Spending, counted_period
 from app.store.usage import Dimension, Usage
@@ -50,11 +49,6 @@ def terms_view(terms: Terms | None) -> dict[str, Json] | None:
         "usd": None if price is None else {tier: str(rate) for tier, rate in price.usd.items()},
         "ratio": ratio_view(terms.ratio),
     }
-
-
-def ratio_view(ratio: Decimal) -> int | float:
-    """A ratio as a number, whole where it is whole."""
-    return int(ratio) if ratio == ratio.to_integral_value() else float(ratio)
 
 
 def spending_view(spending: Spending) -> dict[str, Json]:

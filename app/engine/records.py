@@ -165,10 +165,6 @@ class Recorder:
             await attempt_store.insert_one(connection, attempt)
         return True
 
-    async def finish_attempt(self, attempt: Attempt) -> None:
-        """Writes how a try ended whose job goes on otherwise."""
-        await self.database.commit(lambda connection: attempt_store.finish(connection, attempt))
-
     async def take(self, job: Job, *, stage: Stage | None = None) -> Job | None:
         """`record` whoever holds the lease: for what a job's owner decides (a cancel). With `stage`, only if it is still there."""
         return await self._write(job, None, owner=None, stage=stage)

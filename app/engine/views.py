@@ -28,7 +28,7 @@ def channel_view(channel: Channel, rests: Mapping[str, Cooldown] | None = None) 
         "weight": channel.weight,
         "max_concurrency": channel.max_concurrency,
         "keep_results": channel.keep_results,
-        "price_ratio": _number(channel.price_ratio),
+        "price_ratio": ratio_view(channel.price_ratio),
         "prices": channel.prices,
         "overrides": {"set": channel.set_fields, "drop": channel.drop_fields},
         "settings": channel.settings,
@@ -89,5 +89,6 @@ def _rest(credential_id: str, rest: Cooldown) -> dict[str, Json]:
     }
 
 
-def _number(value: Decimal) -> int | float:
-    return int(value) if value == value.to_integral_value() else float(value)
+def ratio_view(ratio: Decimal) -> int | float:
+    """A ratio as a number, whole where it is whole."""
+    return int(ratio) if ratio == ratio.to_integral_value() else float(ratio)
