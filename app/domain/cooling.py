@@ -5,12 +5,13 @@ further ejection lasts longer up to a ceiling, and where too much is ejected it 
 job tries first when it is over, and a credential that its vendor turned away is not used for want of a better one.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from app.domain.errors import Fault, UpstreamError, UpstreamMaybeSent, UpstreamNeverSent, UpstreamRefused
 from app.domain.pacing import clamp
+from app.domain.replacing import replace
 
 FIRST_REST = 5.0  # seconds; a burst or a restart is over by then, and nobody has missed the channel yet
 LONGEST_REST = 300.0  # seconds, Envoy's ceiling: a vendor that is back is found within five minutes

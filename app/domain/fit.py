@@ -1,7 +1,7 @@
 """Holds a request against what a model can do: scalars adjust and report, inputs refuse (CONTRACT §1)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from app.domain.capabilities import Capabilities, InputRule, Overlay
 from app.domain.errors import InputRefused, InvalidRequest
@@ -9,6 +9,7 @@ from app.domain.fit_media import fit_mode, fit_roles
 from app.domain.fit_scalars import fit_image_scalars, fit_length, fit_video_scalars
 from app.domain.fit_size import fit_image_size, fit_video_size
 from app.domain.media import Role
+from app.domain.replacing import replace
 from app.domain.requests import Notice, Request, VideoRequest
 from app.domain.vendor_inputs import check_vendor_inputs
 

@@ -1,11 +1,11 @@
 """Fits what media are for to what a model does with them; the part of `fit.py` that is about roles and modes."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from app.domain.capabilities import Capabilities
 from app.domain.json import Json
 from app.domain.media import Media, Role
+from app.domain.replacing import replace
 from app.domain.requests import Mode, Notice, Request
 
 _FRAMES = (Role.FIRST_FRAME, Role.LAST_FRAME)

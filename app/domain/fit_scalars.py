@@ -1,10 +1,10 @@
 """Fits lengths and optional wishes to what a model honours; the part of `fit.py` that adjusts, drops and reports."""
 
-from dataclasses import replace
 from typing import TypeVar
 
 from app.domain.capabilities import Capabilities
 from app.domain.json import Json
+from app.domain.replacing import replace
 from app.domain.requests import ImageRequest, Notice, Request, VideoRequest
 
 CONVERTED = frozenset({"png", "jpeg", "webp"})  # picture formats that the gateway makes of any other

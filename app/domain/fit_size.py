@@ -1,10 +1,10 @@
 """Fits size, resolution tier and aspect ratio to what a model makes; the part of `fit.py` that is about pixels."""
 
 import math
-from dataclasses import replace
 
 from app.domain.capabilities import Capabilities
 from app.domain.geometry import nearest_ratio, pixels_of, ratio_value, tier_pixels
+from app.domain.replacing import replace
 from app.domain.requests import ImageRequest, Notice, VideoRequest
 
 _SAME_SHAPE = 0.05  # natural logarithm, as in geometry.py

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from app.domain.requests import Operation
 
@@ -109,6 +110,7 @@ def read_ratio(text: str) -> str | None:
     return _reduced(int(parts[1]), int(parts[2]))
 
 
+@lru_cache(1024)
 def ratio_of_pixels(width: int, height: int, op: Operation) -> tuple[str, bool]:
     """The ratio that pixels stand for, and whether it had to be bent noticeably to get there (video only)."""
     nearest = nearest_ratio(width / height, VIDEO_RATIOS if op == "video" else IMAGE_RATIOS)
@@ -124,6 +126,7 @@ def same_shape(width: int, height: int, ratio: str, op: Operation) -> bool:
     return ratio == ratio_of_pixels(width, height, op)[0] or _distance(width / height, ratio) <= _SNAP
 
 
+@lru_cache(1024)
 def tier_of_pixels(width: int, height: int, op: Operation) -> str:
     """The tier that pixels stand for (§4.4)."""
     if op == "image":
@@ -160,6 +163,7 @@ def pixels_of(tier: str | None, ratio: str | None, op: Operation) -> tuple[int, 
     return (_even(short * shape), _even(short)) if shape >= 1 else (_even(short), _even(short / shape))
 
 
+@lru_cache(1024)
 def ratio_value(ratio: str) -> float:
     """Width over height of a ratio such as `16:9`; raises ValueError for another word."""
     width, _, height = ratio.partition(":")

@@ -1,13 +1,14 @@
 """A job: one image or video generation, from accept to outcome, and the only way in which it may change."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
 from app.domain.json import Json
 from app.domain.prices import Terms
+from app.domain.replacing import replace
 from app.domain.requests import Notice, Operation, Request
 
 Variant: TypeAlias = Literal["thumbnail", "spritesheet", "last_frame", "preview"]  # other ways to see a film

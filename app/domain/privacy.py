@@ -8,12 +8,12 @@ nothing.
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 
 from app.domain.errors import UnknownStatus, UpstreamError, UpstreamNeverSent, UpstreamRefused, UpstreamUnreadable
 from app.domain.jobs import Failure, Job
 from app.domain.json import Json, JsonObject
 from app.domain.media import Media
+from app.domain.replacing import replace
 from app.domain.requests import ImageRequest, Notice, Request
 
 WITHHELD = "withheld:"  # stands where a medium's source was; nothing fetches this scheme

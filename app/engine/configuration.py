@@ -37,6 +37,7 @@ _log = logging.getLogger(__name__)
 class _State:
     revision: int = -1
     keys: Mapping[str, Key] = field(default_factory=dict)  # by hash
+    keys_by_id: Mapping[str, Key] = field(default_factory=dict)
     channels: Mapping[str, Channel] = field(default_factory=dict)  # by id, deleted ones too while jobs need them
     ratios: Mapping[str, Decimal] = field(default_factory=dict)  # by group
     admin_hash: str = ""
@@ -56,9 +57,11 @@ class Configuration:
             current = await revision.current(connection)
             if current == self._state.revision:
                 return
+            keys = await key_store.every(connection)
             self._state = _State(
                 revision=current,
-                keys={key.hash: key for key in await key_store.every(connection)},
+                keys={key.hash: key for key in keys},
+                keys_by_id={key.id: key for key in keys},
                 channels={channel.id: channel for channel in await channel_store.every(connection, self._vault)},
                 ratios=await group_store.every(connection),
                 admin_hash=await setting_store.get(connection, ADMIN_KEY_SETTING) or "",
@@ -80,7 +83,7 @@ class Configuration:
 
     def key_by_id(self, key_id: str) -> Key | None:
         """A key by its id."""
-        return next((key for key in self._state.keys.values() if key.id == key_id), None)
+        return self._state.keys_by_id.get(key_id)
 
     def every_key(self) -> Iterable[Key]:
         """Every key."""

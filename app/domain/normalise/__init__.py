@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 
 from app.domain.errors import InvalidRequest
 from app.domain.json import JsonObject
@@ -12,6 +11,7 @@ from app.domain.normalise.image import image_request, wants_background
 from app.domain.normalise.reader import Body
 from app.domain.normalise.values import UploadRef, wrong_type
 from app.domain.normalise.video import video_request
+from app.domain.replacing import replace
 from app.domain.requests import Notice, Operation, Request
 
 __all__ = ["UploadRef", "normalise", "wants_background"]

@@ -1,7 +1,7 @@
 """Collects media from every alias and from typed lists, in the order of normalisation.md §5, each source once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from app.domain.errors import InvalidRequest
 from app.domain.json import Json, JsonObject
@@ -12,6 +12,7 @@ from app.domain.normalise.media_rows import Draft, MediaRow
 from app.domain.normalise.reader import Body, Place
 from app.domain.normalise.sources import reference, source
 from app.domain.normalise.values import UploadRef, elements, given, mapping, text, truth, wrong_type, wrong_value
+from app.domain.replacing import replace
 from app.domain.requests import Operation
 
 MOST_MEDIA = 64
@@ -57,6 +58,8 @@ def gather(body: Body, op: Operation) -> Gathered:
     gathered = Gathered()
     for row in MEDIA[op]:
         for place in body.places:
+            if row.outer.isdisjoint(place.values):
+                continue
             for name in row.names:
                 gathered.drafts += reader.field(row, place, name)
     for place in body.places:

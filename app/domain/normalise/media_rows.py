@@ -1,8 +1,9 @@
 """What a row of the alias table says about media fields, and what is known of a medium before roles are decided."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.domain.media import MediaType, Role
+from app.domain.normalise.values import outer_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +13,10 @@ class MediaRow:
     type: MediaType
     names: tuple[str, ...]
     role: Role | None = None
+    outer: frozenset[str] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "outer", outer_names(self.names))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 from app.domain.errors import InvalidRequest
 from app.domain.json import Json, JsonObject
 from app.domain.normalise.guard import check_fields, parsed
-from app.domain.normalise.values import Elsewhere, Reading, UploadRef, elements, given, wrong_type
+from app.domain.normalise.values import Elsewhere, Reading, UploadRef, elements, given, outer_names, wrong_type
 from app.domain.requests import Notice
 
 T = TypeVar("T")
@@ -28,6 +28,10 @@ class Row(Generic[T]):
     readings: Mapping[str, Reading[T | Elsewhere]] = field(default_factory=dict)
     top_wins: bool = False
     conflict: str | None = None
+    outer: frozenset[str] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "outer", outer_names(self.names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +110,18 @@ class Body:
 
     def vendor(self) -> dict[str, Json]:
         """What nothing consumed; metadata wins on equal names. Raises InvalidRequest for a file that nothing consumed."""
-        for place in self.places:
-            for name, value in place.rest().items():
+        top, extra = self.top.rest(), self.extra.rest()
+        for place, rest in ((self.top, top), (self.extra, extra)):
+            for name, value in rest.items():
                 if _holds_upload(value):
                     raise InvalidRequest(
                         f"No file is expected in `{place.prefix}{name}`.", code="invalid_value", param=place.prefix + name
                     )
-        return {**self.top.rest(), **self.extra.rest()}
+        return {**top, **extra}
 
     def _read(self, row: Row[T], place: Place) -> Found[T] | None:
+        if row.outer.isdisjoint(place.values):
+            return None
         found: Found[T] | None = None
         for name, value in _values(row, place):
             try:

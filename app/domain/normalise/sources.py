@@ -4,6 +4,8 @@ import binascii
 import re
 from urllib.parse import urlsplit
 
+import pybase64
+
 from app.domain.json import Json
 from app.domain.media import MediaType
 from app.domain.normalise.sniffing import sniff
@@ -110,7 +112,7 @@ def _canonical(payload: str, name: str) -> str:
         payload = payload.rstrip("=")
         payload += "=" * (-len(payload) % 4)
     try:
-        decoded = binascii.a2b_base64(payload, strict_mode=True)
+        decoded = pybase64.b64decode(payload, validate=True)
     except ValueError as error:
         raise wrong_value(name, "is neither a URL nor valid base64") from error
     if not decoded:

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from typing import TypeAlias, TypeVar
 
@@ -46,6 +46,11 @@ def given(value: Json) -> bool:
     if isinstance(value, str):
         return bool(value) and not value.isspace()
     return value is not None and (not isinstance(value, Mapping | Sequence) or len(value) > 0)
+
+
+def outer_names(names: Iterable[str]) -> frozenset[str]:
+    """The names under which a body holds what is named so: most bodies hold none of a row's, which is then told at once."""
+    return frozenset(name.partition(".")[0] for name in names)
 
 
 def elements(value: Json) -> Sequence[Json] | None:
