@@ -1,6 +1,7 @@
 """Keeps files: results that should outlive their vendor's link, and uploads that a vendor will fetch."""
 
 import asyncio
+import errno
 import hashlib
 import os
 import re
@@ -70,10 +71,12 @@ class FolderAssets:
         final = self.path(name)
         draft = _Draft(final)
         try:
-            await asyncio.to_thread(draft.open)
+            last: bytes | None = None
             async for batch in batches(chunks, _BATCH):
-                await asyncio.to_thread(draft.write, batch)
-            await asyncio.to_thread(draft.finish)
+                if last is not None:
+                    await asyncio.to_thread(draft.write, last)
+                last = batch
+            await asyncio.to_thread(draft.finish, last or b"")  # most pictures are one batch: one thread's visit for all of it
         except BaseException:
             draft.discard()
             raise
@@ -150,29 +153,33 @@ class _Draft:
         self.size = 0
         self.digest = hashlib.sha256()
 
-    def open(self) -> None:
-        self._final.parent.mkdir(parents=True, exist_ok=True)
-        with self._changing:
-            if not self._discarded:
-                self._file = self._draft.open("xb")
-
     def write(self, data: bytes) -> None:
-        assert self._file is not None  # noqa: S101 - `open` comes first
-        self._file.write(data)
+        file = self._file or self._opened()
+        file.write(data)
         self.digest.update(data)
         self.size += len(data)
 
-    def finish(self) -> None:
-        assert self._file is not None  # noqa: S101 - `open` comes first
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
+    def finish(self, data: bytes) -> None:
+        """Writes what is left, and gives the file its name once all of it is on the disk."""
+        self.write(data)
+        file = self._file or self._opened()
+        file.flush()
+        os.fsync(file.fileno())
+        file.close()
         self._draft.replace(self._final)
         folder = os.open(self._final.parent, os.O_RDONLY)  # the rename itself must reach the disk too
         try:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+    def _opened(self) -> BinaryIO:
+        self._final.parent.mkdir(parents=True, exist_ok=True)
+        with self._changing:
+            if self._discarded:
+                raise OSError(errno.ECANCELED, "nobody waits for this file any more")
+            self._file = self._draft.open("xb")
+            return self._file
 
     def discard(self) -> None:
         with self._changing:

@@ -7,7 +7,7 @@ it lives. Each copy is written down as soon as it is whole: a crash costs what w
 import asyncio
 import logging
 from contextlib import AsyncExitStack, aclosing, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -16,6 +16,7 @@ from app.domain.channels import Channel, Key
 from app.domain.errors import GatewayError, NotFound, UpstreamError, UpstreamUnreadable
 from app.domain.jobs import RESULT_LIFE, Job, JobStatus, Output
 from app.domain.privacy import told_of
+from app.domain.replacing import replace
 from app.engine.assets import UNKNOWN_MIME, Asset, Assets
 from app.engine.clock import Now
 from app.engine.content_source import Body
@@ -99,11 +100,10 @@ class Copier:
         free, now = _AT_ONCE - len(self._copying), self.now()
         if free <= 0:
             return 0
-        async with self.results.database.read() as connection:
-            if not await copy_store.any_due(connection, now):
-                return 0
-        async with self.results.database.write() as connection:
-            claimed = await copy_store.claim(connection, now=now, until=now + _CLAIM, limit=free)
+        database = self.results.database
+        if not await database.ask(lambda connection: copy_store.any_due(connection, now)):
+            return 0
+        claimed = await database.commit(lambda connection: copy_store.claim(connection, now=now, until=now + _CLAIM, limit=free))
         fresh = [job for job in claimed if job.id not in self._copying]
         for job in fresh:
             self._copying[job.id] = asyncio.create_task(self._work(job), name=f"copy {job.id}")
@@ -143,8 +143,7 @@ class Copier:
         if self._keeps(job):
             problem = await self._copy_results(job) or problem
         if problem is None:
-            async with self.results.database.write() as connection:
-                await copy_store.done(connection, job.id)
+            await self.results.database.commit(lambda connection: copy_store.done(connection, job.id))
             self.telemetry.metrics.count(COPIES, "done")
         else:
             await self._try_again(job, problem)
@@ -207,8 +206,7 @@ class Copier:
         mime = output.mime if asset.mime == UNKNOWN_MIME else asset.mime
         copied = replace(output, asset=asset.name, mime=mime, size=asset.size, sha256=asset.sha256)
         # a commit that fails may have come through: rather a file that nothing refers to than a job without its file
-        async with self.results.database.write() as connection:
-            kept = await copy_store.put(connection, job.id, index, copied)
+        kept = await self.results.database.commit(lambda connection: copy_store.put(connection, job.id, index, copied))
         if kept is None:
             await self._discard(asset)
             return

@@ -1,13 +1,14 @@
 """Sources that are given by id: which job of the key is meant, and in which form its vendor takes it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from app.domain.capabilities import InputRule
 from app.domain.channels import Channel, Key
 from app.domain.errors import InputRefused, InvalidRequest, NotFound
 from app.domain.jobs import Job, JobStatus
 from app.domain.media import Form, Media, Origin, Role
+from app.domain.replacing import replace
 from app.domain.requests import Request
 from app.engine.content import Ask
 from app.engine.results import Results
@@ -72,8 +73,7 @@ class Origins:
         if item.scheme != "task":
             return item
         job_id = item.src.removeprefix(_SCHEME)
-        async with self.database.read() as connection:
-            job = await job_store.get(connection, job_id, key_id=key.id)
+        job = await self.database.ask(lambda connection: job_store.get(connection, job_id, key_id=key.id))
         if job is None:
             if job_id.startswith(_OURS):
                 raise NotFound(f"No task with the id {job_id!r} exists.", code="task_not_exist", param=item.param)

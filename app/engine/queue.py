@@ -1,13 +1,13 @@
 """Sends the jobs that were held back, as soon as a limit leaves room: one of each key in turn, the oldest first.
 
-Every process looks; the database decides who gets a job. Whoever ends a job of its own looks at once, the others within a
-second.
+Every process looks; the database decides who gets a job. Whoever ends a job of its own while others wait looks at once, all
+within a second.
 """
 
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.domain.channels import Channel, Key
 from app.domain.errors import GatewayError, InvalidRequest, NoChannel, NotAllowed, NotFound
 from app.domain.jobs import Failure, Job, Stage, fail
+from app.domain.replacing import replace
 from app.engine.admission import NoRoom
 from app.engine.clock import Now
 from app.engine.configuration import Configuration
@@ -54,23 +55,25 @@ class Queue:
 
     async def run(self) -> None:
         """Looks for ever; a database that is away for a while only delays it."""
+        some = False
         while not self._stopping:
             try:
-                await self.look()
+                some = await self.look()
             except (SQLAlchemyError, OSError) as error:
                 _log.warning("held jobs could not be looked at: %s", error)
-            await self.recorder.room.heard(_INTERVAL)
+            # as long as nothing waits, the end of a job is no news
+            await (self.recorder.room if some else self.recorder.waiting).heard(_INTERVAL)
 
     def stop(self) -> None:
         """Sends nothing more."""
         self._stopping = True
 
-    async def look(self) -> None:
-        """Starts sending every held job that there is room for."""
+    async def look(self) -> bool:
+        """Starts sending every held job that there is room for; whether any waits."""
+        waiting = await self.database.ask(lambda connection: held_store.waiting(connection, each=_EACH, limit=_MOST))
+        if not waiting:
+            return False
         async with self.database.read() as connection:
-            waiting = await held_store.waiting(connection, each=_EACH, limit=_MOST)
-            if not waiting:
-                return
             expired = await held_store.expired(connection, self.now(), _MOST)
             by_key = await limits.running_by_key(connection)
             by_channel = await limits.running_by_channel(connection)
@@ -79,6 +82,7 @@ class Queue:
         for job in self._fair(waiting, by_key):
             if job.id not in self._sending and not self._stopping and self._takes_room(job, by_key, by_channel):
                 self._start(job)
+        return True
 
     def _takes_room(self, job: Job, by_key: dict[str, int], by_channel: dict[str, int]) -> bool:
         """Whether it is worth a try, and then counts it; the transaction that sends the job decides."""

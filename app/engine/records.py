@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,6 +13,7 @@ from app.domain.channels import Channel, Key
 from app.domain.jobs import Job, JobStatus, Output, Stage, gather
 from app.domain.json import JsonObject
 from app.domain.money import cost, cost_of_parts
+from app.domain.replacing import replace
 from app.engine.admission import Entry, affordable, check_channel, check_key, check_queue
 from app.engine.aftermath import Aftermath
 from app.engine.assets import UNKNOWN_MIME, Assets
@@ -53,6 +54,7 @@ class Recorder:
     now: Now
     worker: str
     telemetry: Telemetry = field(default_factory=Telemetry)
+    waiting: Bell = field(default_factory=Bell)  # rings when a job of this process begins to wait for room
 
     async def begin(self, job: Job, attempt: Attempt, route: Sequence[RouteStep], entry: Entry) -> Job:
         """Commits a new job with the money held for it, just before its create leaves.
@@ -76,6 +78,7 @@ class Recorder:
         async with self.database.write() as connection:
             await check_queue(connection, entry.key)
             stored = await self._insert(connection, job, route, entry, None, owner=None)
+        self.waiting.ring()
         self.telemetry.job_created(stored)
         return stored
 
@@ -103,7 +106,9 @@ class Recorder:
     async def park(self, part: Job) -> bool:
         """Writes that a part waits for room, and belongs to nobody until there is some; False when it has ended."""
         async with self.database.write() as connection:
-            return await job_store.park(connection, part, owner=self.worker)
+            parked = await job_store.park(connection, part, owner=self.worker)
+        self.waiting.ring()
+        return parked
 
     async def _insert_parts(self, connection: AsyncConnection, parts: Sequence[Job], route: Sequence[RouteStep]) -> None:
         for part in parts:
@@ -145,7 +150,7 @@ class Recorder:
             await check_channel(connection, channel)
             if ended is not None:
                 await attempt_store.finish(connection, ended)
-            if not await job_store.record(connection, job, owner=self.worker):
+            if not await job_store.record(connection, job, owner=self.worker, sending=True):
                 return False
             await attempt_store.insert_one(connection, attempt)
             return True

@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -11,6 +11,7 @@ from app.domain.errors import GatewayError
 from app.domain.ids import RANDOM_BYTES, new_id
 from app.domain.jobs import Failure, Job, Stage, fail
 from app.domain.money import quote
+from app.domain.replacing import replace
 from app.domain.requests import Request
 from app.engine.admission import Entry, NoRoom
 from app.engine.orders import KeptOrder
@@ -79,7 +80,6 @@ class Submitter:
                 desk.poller.unsure(held)  # the commit may be done, and only its answer lost
             await desk.orders.forget(inputs)
             raise
-        desk.recorder.room.ring()
         return stored
 
     async def _sent_in_parts(self, order: Order, job: Job, first: Planned) -> Job:

@@ -103,10 +103,9 @@ async def _heard(told: asyncio.Queue[Job | None], patience: float) -> Job | None
 async def _looked_up(database: Database, job: Job) -> Job | None:
     """The stored job; None while it stands as it stood."""
     try:
-        async with database.read() as connection:
-            if await standing(connection, job.id) == (job.status, job.progress):
-                return None
-            newer = await job_store.get(connection, job.id)
+        if await database.ask(lambda connection: standing(connection, job.id)) == (job.status, job.progress):
+            return None
+        newer = await database.ask(lambda connection: job_store.get(connection, job.id))
     except (SQLAlchemyError, OSError):
         return None
     if newer is None:

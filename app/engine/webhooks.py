@@ -116,11 +116,11 @@ class Deliveries:
         if room <= 0:
             return []
         now = self.now()
-        async with self.database.read() as connection:
-            if not await webhook_store.any_due(connection, now, full):
-                return []
-        async with self.database.write() as connection:
-            return await webhook_store.claim(connection, now=now, until=now + _CLAIM, limit=room, full=full)
+        if not await self.database.ask(lambda connection: webhook_store.any_due(connection, now, full)):
+            return []
+        return await self.database.commit(
+            lambda connection: webhook_store.claim(connection, now=now, until=now + _CLAIM, limit=room, full=full)
+        )
 
     async def _turn(self, webhook: Webhook) -> None:
         with self.telemetry.work("webhook", webhook.job_id):
@@ -179,8 +179,7 @@ class Deliveries:
         if state is WebhookState.PENDING:
             due = next_due(webhook.tries + 1, now, self.rng.random(), told.pause)
             state = WebhookState.PENDING if due else WebhookState.FAILED
-        async with self.database.write() as connection:
-            await webhook_store.note_try(connection, webhook, tried, state, due, now)
+        await self.database.commit(lambda connection: webhook_store.note_try(connection, webhook, tried, state, due, now))
         if state in (WebhookState.FAILED, WebhookState.NO_SECRET):
             _log.warning("webhook %s of job %s is given up: %s", webhook.id, webhook.job_id, state.value)
         return state

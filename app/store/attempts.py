@@ -9,6 +9,7 @@ from app.domain.attempts import Attempt
 from app.store.tables import attempts
 
 _NAMES = tuple(field.name for field in fields(Attempt))
+_LATER = ("ended_at", "status", "reply", "request_id", "outcome", "detail")  # what is known once it has ended
 _INSERT = insert(attempts)
 _FINISH = update(attempts).where(attempts.c.job_id == bindparam("of_job"), attempts.c.number == bindparam("at_number"))
 _OF_JOB = select(*(attempts.c[name] for name in _NAMES)).where(attempts.c.job_id == bindparam("of_job")).order_by(attempts.c.number)
@@ -21,8 +22,8 @@ async def insert_one(connection: AsyncConnection, attempt: Attempt) -> None:
 
 async def finish(connection: AsyncConnection, attempt: Attempt) -> None:
     """Writes what came of a try that was inserted before."""
-    row = _row(attempt)
-    await connection.execute(_FINISH, {"of_job": row.pop("job_id"), "at_number": row.pop("number"), **row})
+    row: dict[str, object] = {name: getattr(attempt, name) for name in _LATER}
+    await connection.execute(_FINISH, {"of_job": attempt.job_id, "at_number": attempt.number, **row})
 
 
 async def of_job(connection: AsyncConnection, job_id: str) -> tuple[Attempt, ...]:

@@ -1,7 +1,6 @@
 """Jobs: inserted before anything is sent, changed only while open, claimed by one worker at a time."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Literal
 
 from sqlalchemy import Select, bindparam, delete, func, null, select, tuple_, update
@@ -10,9 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.domain.attempts import Attempt
 from app.domain.jobs import Job, JobStatus, Stage
 from app.domain.json import JsonObject
+from app.domain.replacing import replace
+from app.store import job_pages
 from app.store.attempts import insert_one as insert_attempt
 from app.store.inserts import inserts
-from app.store.rows import changed_row, job_of, new_row
+from app.store.job_pages import WholeJobs
+from app.store.rows import changed_row, job_of, new_row, sent_row
 from app.store.tables import final_jobs, jobs, named_by_client, open_jobs
 
 _INSERT = {
@@ -62,12 +64,15 @@ async def insert(
     return replace(job, number=number)
 
 
-async def record(connection: AsyncConnection, job: Job, *, owner: str | None = None, stage: Stage | None = None) -> bool:
+async def record(
+    connection: AsyncConnection, job: Job, *, owner: str | None = None, stage: Stage | None = None, sending: bool = False
+) -> bool:
     """Compare-and-set: writes what may change, if the stored job is still open, leased to `owner` and at `stage` (when given).
 
-    True for exactly one of several callers that end the job; who gets False must not act on its outcome.
+    True for exactly one of several callers that end the job; who gets False must not act on its outcome. `sending`: it is about
+    to be sent, and what is sent may be another thing than what was stored.
     """
-    row = changed_row(job) | {"which": job.id}
+    row = (sent_row(job) if sending else changed_row(job)) | {"which": job.id}
     if stage is not None:
         return (await connection.execute(_RECORD_STAGED, row | {"staged": stage.value})).rowcount == 1
     if owner is None:
@@ -77,13 +82,13 @@ async def record(connection: AsyncConnection, job: Job, *, owner: str | None = N
 
 async def release(connection: AsyncConnection, job: Job, *, owner: str) -> bool:
     """`record` for a job that is still held back: it is leased to `owner` from now on."""
-    row = changed_row(job) | {"which": job.id, "staged": Stage.HELD.value, "held_by": owner}
+    row = sent_row(job) | {"which": job.id, "staged": Stage.HELD.value, "held_by": owner}
     return (await connection.execute(_RELEASE, row)).rowcount == 1
 
 
 async def park(connection: AsyncConnection, job: Job, *, owner: str) -> bool:
     """`record` for a job that is held back from now on: nobody has it until `release`."""
-    return (await connection.execute(_PARK, changed_row(job) | {"which": job.id, "held_by": owner})).rowcount == 1
+    return (await connection.execute(_PARK, sent_row(job) | {"which": job.id, "held_by": owner})).rowcount == 1
 
 
 async def deliver_late(connection: AsyncConnection, job: Job) -> bool:
@@ -166,11 +171,8 @@ async def admin_page(
     limit: int = 100,
 ) -> list[Job]:
     """At most `limit` jobs of all keys, parts included, the newest first, older than the job `before`. `channel` is an id."""
-    wanted = ((jobs.c.status, status), (jobs.c.key_id, key_id), (jobs.c.channel_id, channel), (jobs.c.model, model))
-    query = select(jobs).where(*(column == value for column, value in wanted if value is not None))
-    if before is not None:
-        query = query.where(_place < select(jobs.c.created_at, jobs.c.id).where(jobs.c.id == before).scalar_subquery())
-    return await _all(connection, query.order_by(jobs.c.created_at.desc(), jobs.c.id.desc()).limit(limit))
+    wanted = WholeJobs(status=status, key_id=key_id, channel_id=channel, model=model)
+    return await job_pages.page(connection, wanted, before=before, limit=limit, parts=True)
 
 
 async def replace_outputs(connection: AsyncConnection, job: Job) -> bool:

@@ -17,12 +17,12 @@ Part = TypeVar("Part", Output, Failure, Usage, Notice)
 
 # Columns that are fields of the same name.
 _FIXED = ("id", "parent_id", "key_id", "model", "remixed_from", "created_at", "private", "fingerprint", "callback_url", "base_url")
+_SENT = ("adapter", "channel_id", "credential_id", "upstream_model", "deadline_at", "reserved")
 _MOVING = (
-    *("progress", "adapter", "channel_id", "credential_id", "upstream_model", "upstream_id"),
-    *("updated_at", "deadline_at", "accepted_at", "started_at", "completed_at", "expires_at"),
-    *("reserved", "cost", "late_due", "late_at", "copy_due", "copy_tries"),
+    *("progress", "upstream_id", "updated_at", "accepted_at", "started_at", "completed_at", "expires_at"),
+    *("cost", "late_due", "late_at", "copy_due", "copy_tries"),
 )
-_READ = (*_FIXED, *_MOVING, "number")
+_READ = (*_FIXED, *_SENT, *_MOVING, "number")
 _MADE = ("seconds", "resolution", "aspect_ratio", "seed", "fps")
 # Inline bytes are never stored: they would bloat the row, and the asset store has them.
 _NAMES = {part: tuple(f.name for f in fields(part) if f.name != "data") for part in (Output, Failure, Usage, Notice)}
@@ -36,25 +36,39 @@ def new_row(job: Job) -> dict[str, object]:
     row["asked"] = to_json(job.asked, inline=False, names=True)
     # The parts of an n > 1 job carry their parent's wishes; the name that the client gave belongs to the parent alone.
     row["client_task_id"] = job.asked.client_task_id if job.parent_id is None else None
-    return row | changed_row(job)
+    return row | _sent_row(job) | _changed_row(job)
+
+
+def sent_row(job: Job) -> dict[str, object]:
+    """Every column that may change until a vendor has accepted the job."""
+    job = _writable(job)
+    return _sent_row(job) | _changed_row(job)
 
 
 def changed_row(job: Job) -> dict[str, object]:
-    """Every column that may change during the job's life."""
-    job = _writable(job)
+    """Every column that may change during the job's whole life."""
+    return _changed_row(_writable(job))
+
+
+def _sent_row(job: Job) -> dict[str, object]:
+    row = {name: getattr(job, name) for name in _SENT}
+    row["request"] = to_json(job.request, inline=False, names=True)
+    row["notices"] = _written(job.notices)
+    row["settings"] = job.settings or None
+    row["terms"] = None if job.terms is None else terms_to_json(job.terms)
+    return row
+
+
+def _changed_row(job: Job) -> dict[str, object]:
     row = {name: getattr(job, name) for name in _MOVING}
     row["status"] = job.status.value
     row["stage"] = job.stage.value
-    row["request"] = to_json(job.request, inline=False, names=True)
     row["outputs"] = _written(job.outputs)
     row["failure"] = _write(job.failure)
     row["partial_failures"] = _written(job.partial_failures)
     row["usage"] = _write(job.usage)
-    row["notices"] = _written(job.notices)
     row["made"] = {name: value for name in _MADE if (value := getattr(job, name)) is not None} or None
     row["facts"] = job.facts or None
-    row["settings"] = job.settings or None
-    row["terms"] = None if job.terms is None else terms_to_json(job.terms)
     row["inputs"] = list(job.inputs) or None
     return row
 

@@ -9,13 +9,16 @@ import asyncio
 import sqlite3
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import local
 from typing import Any, TypeAlias, TypeVar, cast
 
 from sqlalchemy import URL, Connection, CursorResult, Dialect, Executable, NullPool, create_engine
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.store.errands import Errands
+from app.store.prepared import Statements
 
 Found = TypeVar("Found")
 Work: TypeAlias = Callable[[AsyncConnection], Awaitable[Found]]
@@ -26,22 +29,30 @@ _READERS = 2
 class _AtHand:
     """What a unit of work sees: a connection whose `execute` answers at once."""
 
-    __slots__ = ("_connection",)
+    __slots__ = ("_connection", "_statements", "driver")
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._statements = Statements()
+        self.driver = cast(sqlite3.Connection, connection.connection.driver_connection)
+
+    def close(self) -> None:
+        self._connection.close()
 
     @property
     def dialect(self) -> Dialect:
         return self._connection.dialect
 
     async def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
-        return self._connection.execute(statement, parameters)
+        prepared = self._statements.of(statement, parameters, self._connection.dialect)
+        if prepared is None:
+            return self._connection.execute(statement, parameters)
+        return cast(CursorResult[Any], prepared.execute(self.driver, parameters))
 
 
-def driven(work: Work[Found], connection: Connection) -> Found:
+def driven(work: Work[Found], connection: _AtHand) -> Found:
     """What the work finds; RuntimeError for work that waits for something else than the database."""
-    running = cast(Coroutine[Any, Any, Found], work(cast(AsyncConnection, _AtHand(connection))))
+    running = cast(Coroutine[Any, Any, Found], work(cast(AsyncConnection, connection)))
     try:
         running.send(None)
     except StopIteration as end:
@@ -54,23 +65,23 @@ class Readers:
     """A few threads, each with a connection of its own; every statement sees what is committed when it starts."""
 
     def __init__(self, url: URL, busy_seconds: float, pragmas: Sequence[str]) -> None:
-        self._open: Callable[[], Connection] = lambda: _opened(url, busy_seconds, pragmas)
-        self._threads = ThreadPoolExecutor(_READERS, "sqlite-reader")
+        self._open = partial(_opened, url, busy_seconds, pragmas)
+        self._threads = Errands("sqlite-reader", _READERS)
         self._own = local()
-        self._connections: list[Connection] = []
+        self._connections: list[_AtHand] = []
 
     async def ask(self, work: Work[Found]) -> Found:
         """What the work finds."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._asked, work)
+        return await self._threads.run(partial(self._asked, work))
 
     async def close(self) -> None:
         """Closes every connection."""
-        await asyncio.to_thread(self._threads.shutdown)
+        await self._threads.close()
         for connection in self._connections:
             connection.close()
 
     def _asked(self, work: Work[Found]) -> Found:
-        connection: Connection | None = getattr(self._own, "connection", None)
+        connection: _AtHand | None = getattr(self._own, "connection", None)
         if connection is None:
             connection = self._own.connection = self._open()
             self._connections.append(connection)
@@ -81,10 +92,10 @@ class Writer:
     """One thread that writes. Whoever holds `turn` keeps it from beginning: this process's other writer does."""
 
     def __init__(self, url: URL, busy_seconds: float, pragmas: Sequence[str]) -> None:
-        self._open: Callable[[], Connection] = lambda: _opened(url, busy_seconds, pragmas)
+        self._open = partial(_opened, url, busy_seconds, pragmas)
         self.turn = asyncio.Lock()
-        self._thread = ThreadPoolExecutor(1, "sqlite-writer")
-        self._connection: Connection | None = None
+        self._thread = Errands("sqlite-writer", 1)
+        self._connection: _AtHand | None = None
         self._waiting: deque[tuple[Work[Any], asyncio.Future[Any]]] = deque()
         self._writing: asyncio.Task[None] | None = None
 
@@ -100,18 +111,17 @@ class Writer:
         """Writes what waits, and closes the connection."""
         if self._writing is not None:
             await self._writing
-        loop = asyncio.get_running_loop()
         if self._connection is not None:
-            await loop.run_in_executor(self._thread, self._connection.close)
-        await asyncio.to_thread(self._thread.shutdown)
+            await self._thread.run(self._connection.close)
+        await self._thread.close()
 
     async def _write(self) -> None:
-        loop, batch = asyncio.get_running_loop(), list[tuple[Work[Any], asyncio.Future[Any]]]()
+        batch: list[tuple[Work[Any], asyncio.Future[Any]]] = []
         try:
             while self._waiting:
                 async with self.turn:
                     batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MOST))]
-                    found = await loop.run_in_executor(self._thread, self._committed, [work for work, _ in batch])
+                    found = await self._thread.run(partial(self._committed, [work for work, _ in batch]))
                 for (_, done), (result, error) in zip(batch, found, strict=True):
                     _tell(done, result, error)
         except RuntimeError as error:  # the thread is gone: the database was closed, and nobody shall wait for ever
@@ -132,8 +142,8 @@ class Writer:
         except Exception as error:  # noqa: BLE001  # whoever waits for the commit has to hear why there was none
             return [(None, error)] * len(batch)
 
-    def _in_one_transaction(self, batch: Sequence[Work[Any]], connection: Connection) -> list[tuple[Any, BaseException | None]]:
-        driver = _driver(connection)
+    def _in_one_transaction(self, batch: Sequence[Work[Any]], connection: _AtHand) -> list[tuple[Any, BaseException | None]]:
+        driver = connection.driver
         driver.execute("BEGIN IMMEDIATE")
         found: list[tuple[Any, BaseException | None]] = []
         try:
@@ -146,7 +156,7 @@ class Writer:
         return found
 
 
-def _saved(work: Work[Any], connection: Connection, driver: sqlite3.Connection) -> tuple[Any, BaseException | None]:
+def _saved(work: Work[Any], connection: _AtHand, driver: sqlite3.Connection) -> tuple[Any, BaseException | None]:
     driver.execute("SAVEPOINT unit")
     try:
         result = driven(work, connection)
@@ -169,11 +179,7 @@ def _tell(done: "asyncio.Future[Any]", result: object, error: BaseException | No
         done.set_exception(error)
 
 
-def _driver(connection: Connection) -> sqlite3.Connection:
-    return cast(sqlite3.Connection, connection.connection.driver_connection)
-
-
-def _opened(url: URL, busy_seconds: float, pragmas: Sequence[str]) -> Connection:
+def _opened(url: URL, busy_seconds: float, pragmas: Sequence[str]) -> _AtHand:
     """A connection in the driver's autocommit mode: a transaction is what BEGIN and COMMIT say."""
     path = url.database or ""
 
@@ -191,4 +197,4 @@ def _opened(url: URL, busy_seconds: float, pragmas: Sequence[str]) -> Connection
         isolation_level="AUTOCOMMIT",
         skip_autocommit_rollback=True,
     )
-    return engine.connect()
+    return _AtHand(engine.connect())

@@ -54,9 +54,20 @@ async def test_every_field_that_may_change_is_written_by_record(database: Databa
         full_job(), number=stored.number, private=False, fingerprint=None, callback_url=None, base_url=None
     )  # fixed when it was made
     async with database.write() as connection:
-        assert await jobs.record(connection, wanted, owner="w1")
+        assert await jobs.record(connection, wanted, owner="w1", sending=True)
     async with database.read() as connection:
         assert await jobs.get(connection, "job_full") == wanted
+
+
+async def test_what_was_sent_stays_as_it_was_when_news_are_recorded(database: Database) -> None:
+    sent = replace(full_job(), status=JobStatus.QUEUED, stage=Stage.SENDING, outputs=(), private=False)
+    (stored,) = await insert(database, sent)
+    news = replace(stored, status=JobStatus.IN_PROGRESS, progress=40, facts={"path": "x"}, upstream_model="other", settings={})
+    async with database.write() as connection:
+        assert await jobs.record(connection, news, owner="w1")
+    async with database.read() as connection:
+        found = await jobs.get(connection, stored.id)
+    assert found == replace(news, upstream_model=sent.upstream_model, settings=sent.settings)
 
 
 async def test_a_job_without_extras_comes_back_as_it_was(database: Database) -> None:
