@@ -1,7 +1,8 @@
-"""Writes a `Call` down as an `httpx.Request`: JSON, multipart or raw bytes, and the URL byte for byte."""
+"""Writes a `Call` down for the wire: JSON, multipart or raw bytes, and the URL byte for byte."""
 
 import secrets
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import quote, urlencode
 
@@ -34,35 +35,53 @@ class Pieces(httpx.AsyncByteStream):
                 yield part[start : start + PIECE]
 
 
-def request_of(base_url: str, call: Call, connect_timeout: float) -> httpx.Request:
-    """The call as a request for a transport; raises Unsendable.
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A request as it goes out.
 
-    `call.path` stands alone when it is a whole URL. The extension `target` holds path and query as the adapter wrote them,
-    because links with signatures break when they are encoded anew.
+    `target` is path and query as the adapter wrote them, because links with signatures break when they are encoded anew;
+    `connect` bounds name lookup, connect and TLS together, in seconds.
     """
-    url, target = _address(base_url, call)
+
+    method: str
+    url: httpx.URL
+    target: bytes
+    headers: Mapping[str, str]
+    parts: Sequence[bytes]
+    connect: float
+
+    @property
+    def body(self) -> bytes | Pieces:
+        """All of it where it is small; else in pieces."""
+        if len(self.parts) > 1 or (self.parts and len(self.parts[0]) > _ONE_WRITE):
+            return Pieces(self.parts)
+        return self.parts[0] if self.parts else b""
+
+    def for_httpx(self) -> httpx.Request:
+        """The same as httpx has it."""
+        body = self.body
+        stream = httpx.ByteStream(body) if isinstance(body, bytes) else body
+        extensions = {"timeout": {"connect": self.connect}, "target": self.target}
+        return httpx.Request(self.method, self.url, headers=dict(self.headers), stream=stream, extensions=extensions)
+
+
+def outgoing(base_url: str, call: Call, connect: float) -> Outgoing:
+    """The call as a carrier takes it; raises Unsendable. `call.path` stands alone when it is a whole URL."""
+    url, target, host = _address(base_url, call)
     headers = dict(call.headers)
     given = {name.lower() for name in headers}
     parts, content_type = _body(call)
     if content_type and "content-type" not in given:
         headers["Content-Type"] = content_type
     if "host" not in given:
-        headers["Host"] = url.netloc.decode("ascii")
+        headers["Host"] = host
     _check(headers)
     if parts or call.method in ("POST", "PUT"):
         headers["Content-Length"] = str(sum(map(len, parts)))
-    extensions: dict[str, object] = {"timeout": {"connect": connect_timeout}, "target": target}
-    # a ready stream and ready headers: httpx would otherwise spend several times longer on working them out
-    return httpx.Request(call.method, url, headers=headers, stream=_stream(parts), extensions=extensions)
+    return Outgoing(call.method, url, target, headers, parts, connect)
 
 
-def _stream(parts: Sequence[bytes]) -> httpx.AsyncByteStream:
-    if len(parts) > 1 or (parts and len(parts[0]) > _ONE_WRITE):
-        return Pieces(parts)
-    return httpx.ByteStream(parts[0] if parts else b"")
-
-
-def _address(base_url: str, call: Call) -> tuple[httpx.URL, bytes]:
+def _address(base_url: str, call: Call) -> tuple[httpx.URL, bytes, str]:
     text = call.path if is_absolute(call.path) else base_url.rstrip("/") + call.path
     if call.query:
         text += ("&" if "?" in text else "?") + urlencode(list(call.query), quote_via=quote, safe="")
@@ -70,7 +89,8 @@ def _address(base_url: str, call: Call) -> tuple[httpx.URL, bytes]:
 
 
 @lru_cache(maxsize=512)
-def _parsed(text: str) -> tuple[httpx.URL, bytes]:
+def _parsed(text: str) -> tuple[httpx.URL, bytes, str]:
+    """URL, target and host."""
     try:
         url = httpx.URL(text)
     except (httpx.InvalidURL, ValueError) as error:
@@ -79,7 +99,7 @@ def _parsed(text: str) -> tuple[httpx.URL, bytes]:
         raise Unsendable("its URL has no host")
     target = raw_target(text)
     clean = target.isascii() and target.isprintable() and " " not in target
-    return url, target.encode() if clean else url.raw_path
+    return url, target.encode() if clean else url.raw_path, url.netloc.decode("ascii")
 
 
 def _body(call: Call) -> tuple[Sequence[bytes], str | None]:

@@ -18,10 +18,12 @@ import orjson
 from app.adapters.base import Call, Reply
 from app.domain.errors import UpstreamError, UpstreamMaybeSent, UpstreamNeverSent, UpstreamUnreadable
 from app.domain.json import Json
-from app.engine.outgoing import Unsendable, request_of
+from app.engine.carriers import Answer, Carrier, OverHttpx
+from app.engine.outgoing import Outgoing, Unsendable, outgoing
 from app.engine.redaction import redact
 
 BODY_LIMIT = 64 * 1024 * 1024
+_WEB = frozenset({"http", "https"})
 CONNECT_TIMEOUT = 10.0  # seconds, for name lookup, connect and TLS together
 
 _NEVER_SENT = (
@@ -52,13 +54,12 @@ class StreamReply:
     `chunks` may be read once; it raises UpstreamMaybeSent when the body breaks off or falls silent.
     """
 
-    __slots__ = ("_response", "chunks", "headers", "status")
+    __slots__ = ("chunks", "headers", "status")
 
-    def __init__(self, response: httpx.Response, idle: float, upstream: str) -> None:
-        self._response = response
-        self.status = response.status_code
-        self.headers: Mapping[str, str] = dict(response.headers.items())
-        self.chunks: AsyncIterator[bytes] = _Patient(_chunks(response), idle, upstream)
+    def __init__(self, answer: Answer, idle: float, upstream: str) -> None:
+        self.status = answer.status
+        self.headers = answer.headers
+        self.chunks: AsyncIterator[bytes] = _Patient(answer.chunks, idle, upstream)
 
     @property
     def ok(self) -> bool:
@@ -73,17 +74,18 @@ class StreamReply:
 class Transport:
     """The one way to an upstream.
 
-    `default` carries http and https; `mounts` sends other schemes (`sandbox`) elsewhere. Both are closed by `aclose`.
+    `default` carries http and https, `mounts` other schemes (`sandbox`); httpx's transports will do. All are closed by `aclose`.
     """
 
     def __init__(
         self,
-        default: httpx.AsyncBaseTransport,
-        mounts: Mapping[str, httpx.AsyncBaseTransport] | None = None,
+        default: Carrier | httpx.AsyncBaseTransport,
+        mounts: Mapping[str, Carrier | httpx.AsyncBaseTransport] | None = None,
         *,
         observe: Callable[[Exchange], None] | None = None,
     ) -> None:
-        self._by_scheme = {"http": default, "https": default, **(mounts or {})}
+        self._default = _carrier(default)
+        self._by_scheme = {scheme: _carrier(carrier) for scheme, carrier in (mounts or {}).items()}
         self._observe = observe
 
     async def send(self, base_url: str, call: Call, *, limit: int = BODY_LIMIT) -> Reply:
@@ -112,40 +114,41 @@ class Transport:
         status, problem = None, None
         try:
             request = _written(base_url, call)
-            with _translated(request):
+            with _translated(request.url):
                 async with asyncio.timeout(call.timeout):
-                    response = await self._carrier(request).handle_async_request(request)
-            status = response.status_code
+                    answer = await self._carrier(request.url).carry(request)
+            status = answer.status
         except UpstreamError as error:
             problem = error
             raise
         finally:
             self._note(call, base_url, status, problem, started)
         try:
-            yield StreamReply(response, call.timeout, request.url.host)
+            yield StreamReply(answer, call.timeout, request.url.host)
         finally:
-            await response.aclose()
+            await answer.close()
 
     async def aclose(self) -> None:
         """Close every connection."""
-        for carrier in dict.fromkeys(self._by_scheme.values()):
+        for carrier in (self._default, *self._by_scheme.values()):
             await carrier.aclose()
 
-    async def _whole(self, request: httpx.Request, timeout: float, limit: int) -> Reply:  # noqa: ASYNC109 - passed on from the call
-        with _translated(request):
+    async def _whole(self, request: Outgoing, timeout: float, limit: int) -> Reply:  # noqa: ASYNC109 - passed on from the call
+        with _translated(request.url):
             async with asyncio.timeout(timeout):
-                response = await self._carrier(request).handle_async_request(request)
+                answer = await self._carrier(request.url).carry(request)
                 try:
-                    headers = dict(response.headers.items())
-                    body = await _joined(_chunks(response), headers, limit)
+                    body = await _joined(answer.chunks, answer.headers, limit)
                 finally:
-                    await response.aclose()
-        return _reply(response.status_code, headers, body)
+                    await answer.close()
+        return _reply(answer.status, answer.headers, body)
 
-    def _carrier(self, request: httpx.Request) -> httpx.AsyncBaseTransport:
-        carrier = self._by_scheme.get(request.url.scheme)
+    def _carrier(self, url: httpx.URL) -> Carrier:
+        if url.scheme in _WEB:
+            return self._default
+        carrier = self._by_scheme.get(url.scheme)
         if carrier is None:
-            raise httpx.UnsupportedProtocol(f"Nothing carries {request.url.scheme!r} URLs.", request=request)
+            raise httpx.UnsupportedProtocol(f"Nothing carries {url.scheme!r} URLs.")
         return carrier
 
     def _note(self, call: Call, base_url: str, status: int | None, error: UpstreamError | None, started: float) -> None:
@@ -166,27 +169,31 @@ def parsed_json(body: bytes) -> Json:
     return None
 
 
-def _written(base_url: str, call: Call) -> httpx.Request:
+def _carrier(given: Carrier | httpx.AsyncBaseTransport) -> Carrier:
+    return OverHttpx(given) if isinstance(given, httpx.AsyncBaseTransport) else given
+
+
+def _written(base_url: str, call: Call) -> Outgoing:
     try:
-        return request_of(base_url, call, min(CONNECT_TIMEOUT, call.timeout / 2))
+        return outgoing(base_url, call, min(CONNECT_TIMEOUT, call.timeout / 2))
     except Unsendable as error:
         raise UpstreamNeverSent(f"The request to the vendor could not be written: {error}") from error
 
 
 class _translated:
-    """Turns transport exceptions into ours; a class, because a generator costs more per call."""
+    """Turns carriers' exceptions into ours; a class, because a generator costs more per call."""
 
-    __slots__ = ("_host",)
+    __slots__ = ("_url",)
 
-    def __init__(self, request: httpx.Request) -> None:
-        self._host = request.url.host
+    def __init__(self, url: httpx.URL) -> None:
+        self._url = url
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if error is not None and not isinstance(error, UpstreamError):
-            ours = _ours(error, self._host)
+            ours = _ours(error, self._url.host)
             if ours is not None:
                 raise ours from error
 
@@ -220,13 +227,6 @@ class _Patient:
                 return await anext(self._chunks)
         except (TimeoutError, httpx.RequestError) as error:
             raise UpstreamMaybeSent(f"The stream from {self._host} broke off before its end.") from error
-
-
-def _chunks(response: httpx.Response) -> AsyncIterator[bytes]:
-    stream = response.stream
-    if isinstance(stream, httpx.AsyncByteStream) and "content-encoding" not in response.headers:
-        return aiter(stream)
-    return response.aiter_bytes()
 
 
 async def _joined(chunks: AsyncIterator[bytes], headers: Mapping[str, str], limit: int) -> bytes:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 import pytest
 
 from app.domain.errors import InputRefused
-from app.engine.guard import Blocked, Guard, GuardedResolver
+from app.engine.guard import Blocked, Guard
+from app.engine.guarded_resolver import GuardedResolver
 
 SSRF = [
     "http://127.0.0.1/",

@@ -4,13 +4,13 @@ import httpx
 import pytest
 
 from app.adapters.base import Call, FilePart
-from app.engine.outgoing import PIECE, Unsendable, request_of
+from app.engine.outgoing import PIECE, Unsendable, outgoing
 
 BASE = "https://api.example.com/root/"
 
 
 def written(call: Call, base: str = BASE) -> httpx.Request:
-    return request_of(base, call, 5.0)
+    return outgoing(base, call, 5.0).for_httpx()
 
 
 async def sent(request: httpx.Request) -> bytes:

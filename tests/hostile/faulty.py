@@ -10,21 +10,22 @@ import re
 import socket
 import struct
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import httpx
-
 from app.domain.channels import Channel
-from app.engine.aiohttp_transport import AiohttpTransport
+from app.engine.aiohttp_carrier import AiohttpCarrier
+from app.engine.carriers import Answer
 from app.engine.gateway import Gateway
+from app.engine.outgoing import Outgoing
 from app.settings import Settings
 from app.store import channels as channel_store
 from app.store import keys as key_store
 from app.wiring import Outside, running_gateway
+from tests.databases import migrated_in
 from tests.gateways import CHANNEL, KEY
 from tests.servers import read_request, serve_socket
 
@@ -169,21 +170,39 @@ def too_many(*headers: str) -> Trouble:
 OVERLOADED = says(http(503, {"error": {"message": "full", "code": "server_overloaded"}}))
 
 
-class Hurried(httpx.AsyncBaseTransport):
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """An answer that was read to its end."""
+
+    status: int
+    headers: Mapping[str, str]
+    raw: bytes
+
+    @property
+    def chunks(self) -> AsyncIterator[bytes]:
+        return self._once()
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+    async def _once(self) -> AsyncIterator[bytes]:
+        yield self.raw
+
+
+class Hurried:
     """The gateway's own way out, with every vendor's patience cut to `HURRY`; the bytes take the usual way."""
 
     def __init__(self) -> None:
-        self._inner = AiohttpTransport()
+        self._inner = AiohttpCarrier()
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def carry(self, outgoing: Outgoing) -> Answer:
         async with asyncio.timeout(HURRY):
-            answer = await self._inner.handle_async_request(request)
-            assert isinstance(answer.stream, httpx.AsyncByteStream)
+            answer = await self._inner.carry(outgoing)
             try:
-                raw = b"".join([chunk async for chunk in answer.stream])
+                raw = b"".join([chunk async for chunk in answer.chunks])
             finally:
-                await answer.aclose()
-        return httpx.Response(answer.status_code, headers=answer.headers, stream=httpx.ByteStream(raw))
+                await answer.close()
+        return Whole(answer.status, answer.headers, raw)
 
     async def aclose(self) -> None:
         await self._inner.aclose()
@@ -220,6 +239,8 @@ def channel_at(url: str, name: str, **values: Any) -> Channel:
 @asynccontextmanager
 async def gateway_to(folder: Path, *channels: Channel, database_url: str = "", **outside: Any) -> AsyncIterator[Gateway]:
     """A running gateway with these channels that reaches its vendors over real sockets."""
+    if not database_url:
+        migrated_in(folder)
     settings = Settings(data_dir=folder, database_url=database_url, secret_key="tests", keep_results=False, _env_file=None)
     async with running_gateway(settings, Outside(**{"upstream": Hurried(), **outside})) as gateway:
         async with gateway.database.write() as connection:

@@ -1,4 +1,4 @@
-"""Carries httpx requests over one aiohttp session, which is several times cheaper than httpx's own pool.
+"""Carries requests over one aiohttp session, which is several times cheaper than httpx's own pool.
 
 What matters here is the mapping of errors: an exception says *never sent* (ConnectError, ConnectTimeout, UnsupportedProtocol)
 only when not a byte of the request can have left; everything else is one of httpx's read, write and protocol errors.
@@ -8,12 +8,17 @@ OPTIONS, TRACE, PUT, DELETE; `IDEMPOTENT_METHODS` in aiohttp 3.14's client.py, r
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from functools import lru_cache
 
 import aiohttp
 import httpx
 from aiohttp.abc import AbstractResolver
 from yarl import URL
+
+from app.engine.carriers import Answer
+from app.engine.outgoing import Outgoing
 
 KEEP_ALIVE = 4.0  # seconds; less than the 5 of common servers, so that a POST rarely meets a closed connection
 
@@ -21,8 +26,8 @@ _NO_CEILING = 1e9  # aiohttp rounds longer timeouts up to whole seconds unless t
 _FAILURES = (aiohttp.ClientError, OSError)  # TimeoutError is an OSError
 
 
-class AiohttpTransport(httpx.AsyncBaseTransport):
-    """An httpx transport on an aiohttp session that is opened at the first request, inside the running loop.
+class AiohttpCarrier:
+    """A carrier on an aiohttp session that is opened at the first request, inside the running loop.
 
     No cookies, no proxies from the environment, no redirects, bodies decompressed. `resolver` replaces the name lookup;
     it is then asked for every new connection.
@@ -32,24 +37,25 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         self._resolver = resolver
         self._keep_alive = keep_alive
         self._session: aiohttp.ClientSession | None = None
+        self._reading = _Reading()
         self._closed = False
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def carry(self, outgoing: Outgoing) -> Answer:
         if self._closed:
-            raise httpx.ConnectError("the transport is closed", request=request)
+            raise httpx.ConnectError("the transport is closed")
         session = self._session or self._open()
         try:
             answer = await session.request(
-                request.method,
-                _url(request),
-                data=_data(request),
-                headers=[(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw],
+                outgoing.method,
+                _url(outgoing.url, outgoing.target),
+                data=outgoing.body or None,
+                headers=outgoing.headers,
                 allow_redirects=False,
-                timeout=_timeout(request),
+                timeout=_timeout(outgoing.connect),
             )
         except _FAILURES as error:
-            raise _mapped(error, request) from error
-        return httpx.Response(answer.status, headers=_headers(answer), stream=_Body(answer, request))
+            raise _mapped(error) from error
+        return _Answer(answer, self._reading)
 
     async def aclose(self) -> None:
         self._closed = True
@@ -73,68 +79,92 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         return self._session
 
 
+_FEW = 16  # answers
 _PIECE = 64 * 1024  # bytes
 
 
-class _Body(httpx.AsyncByteStream):
-    """The body in pieces as the socket yields them, bounded: three of them are in memory for each client that reads slowly."""
+@dataclass(slots=True)
+class _Reading:
+    """How many answers of a carrier are being read."""
 
-    def __init__(self, answer: aiohttp.ClientResponse, request: httpx.Request) -> None:
+    answers: int = 0
+
+
+class _Answer:
+    """While few are read, the body comes as the socket yields it, which costs least.
+
+    While many are, in pieces that are bounded: three of them are held for each client that reads slowly.
+    """
+
+    __slots__ = ("_answer", "_closed", "_reading", "headers", "status")
+
+    def __init__(self, answer: aiohttp.ClientResponse, reading: _Reading) -> None:
         self._answer = answer
-        self._request = request
+        self._reading = reading
+        self._closed = False
+        self.status = answer.status
+        self.headers = _headers(answer)
+        reading.answers += 1
+
+    @property
+    def chunks(self) -> AsyncIterator[bytes]:
+        return self
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 
     async def __anext__(self) -> bytes:
         try:
-            chunk = await self._answer.content.read(_PIECE)
+            content = self._answer.content
+            chunk = await (content.readany() if self._reading.answers <= _FEW else content.read(_PIECE))
         except _FAILURES as error:
-            raise _mapped(error, self._request) from error
+            raise _mapped(error) from error
         if not chunk:
             raise StopAsyncIteration
         return chunk
 
-    async def aclose(self) -> None:
+    async def close(self) -> None:
+        if not self._closed:
+            self._closed, self._reading.answers = True, self._reading.answers - 1
         # a connection whose body was not read to the end cannot be used again; `close` tells the two apart
         self._answer.close()
 
 
-def _url(request: httpx.Request) -> URL:
-    target: object = request.extensions.get("target")
-    path = target if isinstance(target, bytes) else request.url.raw_path
+@lru_cache(512)
+def _url(url: httpx.URL, target: bytes) -> URL:
     try:
-        return URL(f"{request.url.scheme}://{request.url.netloc.decode('ascii')}{path.decode('ascii')}", encoded=True)
+        return URL(f"{url.scheme}://{url.netloc.decode('ascii')}{target.decode('ascii')}", encoded=True)
     except ValueError as error:
-        raise httpx.UnsupportedProtocol("its URL cannot be used", request=request) from error
+        raise httpx.UnsupportedProtocol("its URL cannot be used") from error
 
 
-def _data(request: httpx.Request) -> bytes | httpx.AsyncByteStream | None:
-    if isinstance(request.stream, httpx.ByteStream):
-        return b"".join(request.stream) or None
-    assert isinstance(request.stream, httpx.AsyncByteStream)  # noqa: S101 - the other kind belongs to sync clients
-    return request.stream
+@lru_cache(64)
+def _timeout(connect: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=None, connect=connect, ceil_threshold=_NO_CEILING)
 
 
-def _timeout(request: httpx.Request) -> aiohttp.ClientTimeout:
-    given: object = request.extensions.get("timeout")
-    seconds: Mapping[str, float | None] = given if isinstance(given, Mapping) else {}
-    return aiohttp.ClientTimeout(
-        total=None, connect=seconds.get("connect"), sock_read=seconds.get("read"), ceil_threshold=_NO_CEILING
-    )
+def _headers(answer: aiohttp.ClientResponse) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in answer.raw_headers:
+        name, value = raw_name.decode("latin-1").lower(), _text(raw_value)
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    if "content-encoding" in headers:
+        # aiohttp has decoded the body, so that neither its encoding nor its old length is true any more
+        del headers["content-encoding"]
+        headers.pop("content-length", None)
+    return headers
 
 
-def _headers(answer: aiohttp.ClientResponse) -> list[tuple[bytes, bytes]]:
-    raw = answer.raw_headers
-    if "content-encoding" not in answer.headers:
-        return list(raw)
-    # aiohttp has decoded the body, so that neither its encoding nor its old length is true any more
-    return [(name, value) for name, value in raw if name.lower() not in (b"content-encoding", b"content-length")]
+def _text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
 
 
-def _mapped(error: Exception, request: httpx.Request) -> httpx.RequestError:
+def _mapped(error: Exception) -> httpx.RequestError:
     kind, text = _kind(error)
-    return kind(text, request=request)
+    return kind(text)
 
 
 def _kind(error: Exception) -> tuple[type[httpx.RequestError], str]:

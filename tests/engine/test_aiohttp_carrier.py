@@ -6,12 +6,11 @@ import socket
 import struct
 from collections.abc import AsyncIterator
 
-import httpx
 import pytest
 
 from app.adapters.base import Call, FilePart, Reply
 from app.domain.errors import UpstreamMaybeSent, UpstreamNeverSent
-from app.engine.aiohttp_transport import AiohttpTransport
+from app.engine.aiohttp_carrier import AiohttpCarrier
 from app.engine.transport import Transport
 from tests.servers import Receive, Scope, Send, read_request, refused_port, serve, serve_socket
 
@@ -23,7 +22,7 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
 @pytest.fixture
 async def transport() -> AsyncIterator[Transport]:
-    opened = Transport(AiohttpTransport())
+    opened = Transport(AiohttpCarrier())
     yield opened
     await opened.aclose()
 
@@ -324,13 +323,4 @@ async def test_a_closed_transport_sends_nothing(transport: Transport) -> None:
 
 
 async def test_a_transport_that_was_never_used_closes_quietly() -> None:
-    await AiohttpTransport().aclose()
-
-
-async def test_it_speaks_to_httpx_itself() -> None:
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await read_request(reader)
-        writer.write(ANSWER)
-
-    async with serve_socket(answer) as base, httpx.AsyncClient(transport=AiohttpTransport()) as client:
-        assert (await client.get(f"{base}/x")).json() == {}
+    await AiohttpCarrier().aclose()
