@@ -6,6 +6,8 @@ import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
+import orjson
+
 from app.engine.redaction import redact
 from app.engine.telemetry import job_id
 
@@ -36,7 +38,10 @@ class JsonLines(logging.Formatter):
         line.update({name: value for name, value in vars(record).items() if name not in _STANDARD and value not in ("", None)})
         if record.exc_info:
             line["error"] = _trace(self.formatException(record.exc_info))
-        return json.dumps(line, ensure_ascii=False, default=str)
+        try:
+            return orjson.dumps(line, default=str).decode()
+        except TypeError:  # half a character, or a giant number
+            return json.dumps(line, default=str)
 
 
 class TextLines(logging.Formatter):

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from app import __version__, logs
 from app.api import admin, errors, mcp, metrics, middleware, openapi, routes
 from app.api.native import errors as native_errors
-from app.console import application as console
+from app.console import entrance as console
 from app.engine.telemetry import Telemetry
 from app.settings import Settings
 from app.wiring import Outside, running_gateway
@@ -24,7 +24,16 @@ def create_app(settings: Settings, outside: Outside | None = None) -> FastAPI:
             app.state.gateway = gateway
             yield {"leave": gateway.leave}  # for connections that hear of a shutdown before the lifespan does
 
-    app = FastAPI(title="Filmgate", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app = FastAPI(
+        title="Filmgate",
+        version=__version__,
+        lifespan=lifespan,
+        openapi_url=None,  # `app.api.openapi` has its own
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # we have our own; looking for its providers costs a tenth
+    )
     app.state.settings = settings
     errors.install(app)
     routes.include(app)

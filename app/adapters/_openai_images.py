@@ -4,7 +4,6 @@ https://platform.openai.com/docs/api-reference/images (read 2026-11-20).
 """
 
 import re
-from dataclasses import replace
 
 from app.adapters._fields import decoded, dig, given, items, table, text, web_link, whole
 from app.adapters._openai_errors import failure_of, problem_of, read_error
@@ -16,6 +15,7 @@ from app.domain.jobs import Job, JobStatus, Output, Snapshot, Usage
 from app.domain.json import Json, JsonObject
 from app.domain.media import Media, MediaType, Role
 from app.domain.normalise.sniffing import sniff
+from app.domain.replacing import replace
 from app.domain.requests import ImageRequest
 
 _PATIENCE = 600.0  # seconds; a large picture at high quality takes minutes
@@ -114,8 +114,9 @@ def read_images(job: Job, reply: Reply) -> Snapshot:
     """The pictures of an answer, or why all were withheld; raises UpstreamUnreadable when it says neither."""
     body = reply.object()
     made = items(body.get("data")) or items(body.get("images"))
-    outputs = tuple(output for output in (_output(job, body, item) for item in made) if output)
-    failures = tuple(failure_of(problem_of(item)) for item in made if _output(job, body, item) is None)
+    read = [(item, _output(job, body, item)) for item in made]
+    outputs = tuple(output for _, output in read if output is not None)
+    failures = tuple(failure_of(problem_of(item)) for item, output in read if output is None)
     if not outputs and body.get("error"):
         raise read_error(job, reply)
     if not outputs and not any(table(item).get("error") for item in made):

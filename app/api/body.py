@@ -58,7 +58,7 @@ def _content_type(request: Request) -> str:
         raise UnsupportedBody("The request has more than one Content-Type.")
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise UnsupportedBody("Compressed request bodies are not read.")
-    if not written or not written[0].strip():
+    if not written or written[0] == _JSON or not written[0].strip():
         return _JSON
     parsed = Message()
     parsed["content-type"] = written[0]

@@ -24,7 +24,8 @@ _FREE = "/cancel"  # the end of the one path whose POST stops work instead of as
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,200}")
 
 
-async def _gateway(request: Request) -> Gateway:
+async def find_gateway(request: Request) -> Gateway:
+    """The gateway that this application serves."""
     return cast(Gateway, request.app.state.gateway)
 
 
@@ -52,7 +53,7 @@ class KeyScheme(SecurityBase):
         self.scheme_name = "key"
 
     async def __call__(self, request: Request) -> Key:
-        gateway = await _gateway(request)
+        gateway = await find_gateway(request)
         text = shown_key(request.headers)
         key = gateway.configuration.key(text) if text is not None else self._signed_in(request, gateway)
         if key is None or not key.valid(gateway.now()):
@@ -98,7 +99,7 @@ def _counts(request: Request) -> bool:
     return request.method == "POST" and not request.scope["path"].endswith(_FREE)
 
 
-GatewayDep = Annotated[Gateway, Depends(_gateway)]
+GatewayDep = Annotated[Gateway, Depends(find_gateway)]
 CurrentKey = Annotated[Key, Security(KeyScheme())]
 
 

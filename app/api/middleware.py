@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from fastapi import FastAPI
-from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -100,7 +99,7 @@ class _Answer:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            MutableHeaders(scope=message)["x-request-id"] = self.id
+            message["headers"] = [*message["headers"], (b"x-request-id", self.id.encode())]
         await self.send(message)
 
 

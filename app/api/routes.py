@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from starlette.responses import Response
 
 from app.api import callbacks, events, files, health, image_jobs, images, models, usage, video_generations, videos, webhooks
+from app.api.lean_route import LeanRoute
 from app.api.native import ark, ark_images, jimeng, kling
 from app.api.native import schemas as native_schemas
 from app.api.openapi import answers, binary
@@ -96,6 +97,7 @@ _BODIES = {**BODIES, **native_schemas.BODIES}
 
 def include(app: FastAPI) -> None:
     """Adds every endpoint of the client API to the application."""
+    app.router.route_class = LeanRoute
     for endpoint in (*ENDPOINTS, *NATIVE):
         extra: dict[str, Json] = {"responses": endpoint.responses}
         if endpoint.body is not None:

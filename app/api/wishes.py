@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from typing import ParamSpec, TypeVar
 
 from starlette.requests import Request
@@ -16,6 +15,7 @@ from app.domain.jobs import Job, JobStatus
 from app.domain.json import Json
 from app.domain.normalise import normalise, wants_background
 from app.domain.normalise.values import given
+from app.domain.replacing import replace
 from app.domain.replays import ReplayName, fingerprint, key_name, task_name
 from app.domain.requests import Request as Wanted
 from app.domain.requests import VideoRequest

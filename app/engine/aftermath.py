@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.ids import RANDOM_BYTES, new_id
 from app.domain.jobs import Job
+from app.domain.replacing import replace
 from app.domain.webhooks import Webhook
 from app.engine.clock import Now
 from app.engine.configuration import Configuration

@@ -1,11 +1,11 @@
 """Calls as operators change them (overrides) and as people may see them (redacted)."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from app.adapters.base import Call, FilePart
 from app.domain.channels import Channel
 from app.domain.json import Json
+from app.domain.replacing import replace
 from app.engine.redaction import redact
 
 

@@ -3,13 +3,14 @@
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
 from app.adapters.base import Adapter, Call
 from app.domain.channels import Credential
 from app.domain.errors import NotFound, UpstreamError
 from app.domain.jobs import Job, Output
+from app.domain.replacing import replace
 from app.engine.assets import UNKNOWN_MIME, Assets
 from app.engine.data_uris import decode
 from app.engine.fetch import MOST_REDIRECTS, Fetcher, Unfetchable

@@ -1,9 +1,10 @@
 """Reads `data:` URIs."""
 
-import base64
 import binascii
 import re
 from urllib.parse import unquote_to_bytes
+
+import pybase64
 
 _HEAD = re.compile(r"data:([^,]*),", re.IGNORECASE)
 
@@ -20,7 +21,7 @@ def decode(uri: str) -> tuple[bytes, str | None]:
     # url-safe alphabet and missing padding are common enough to be read
     plain = text.strip().translate(_STANDARD).rstrip("=")
     try:
-        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True), mime.strip() or None
+        return pybase64.b64decode(plain + "=" * (-len(plain) % 4), validate=True), mime.strip() or None
     except (binascii.Error, ValueError) as error:
         raise ValueError("is not valid base64") from error
 

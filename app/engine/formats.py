@@ -5,14 +5,13 @@ import io
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
-
-from PIL import Image
 
 from app.domain.errors import GatewayError, NotFound, UpstreamUnreadable
 from app.domain.fit_scalars import CONVERTED
 from app.domain.jobs import Job, JobStatus, Output
+from app.domain.replacing import replace
 from app.domain.requests import ImageRequest
 from app.engine.assets import Asset, Assets
 from app.engine.results import Results
@@ -162,6 +161,8 @@ def _files(job: Job | None) -> set[str]:
 
 
 def _converted(data: bytes, wanted: str, quality: int | None) -> bytes:
+    from PIL import Image  # 2 MB that only a conversion needs
+
     try:
         with Image.open(io.BytesIO(data)) as picture:
             if picture.width * picture.height > _MOST_PIXELS:

@@ -3,13 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
 
 from app.domain.channels import Key
 from app.domain.errors import GatewayError, InvalidRequest, NotFound, ShuttingDown
 from app.domain.jobs import Job
+from app.domain.replacing import replace
 from app.domain.replays import ReplayName
 from app.domain.requests import Notice, Request
 from app.engine.assets import Assets

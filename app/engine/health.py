@@ -84,6 +84,8 @@ class Health:
 
     def rests(self, channel: Channel) -> Rest | None:
         """Why the channel takes no new job now: all its credentials rest. None when one can take it."""
+        if not self._held:
+            return None
         now = self._now()
         resting: list[tuple[datetime, Cooldown]] = []
         for credential in _current(channel):

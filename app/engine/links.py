@@ -5,13 +5,17 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
-from itsdangerous import BadData, URLSafeSerializer
+import orjson
+from itsdangerous import BadData, Signer, URLSafeSerializer
+from itsdangerous.encoding import base64_encode
 
 from app.domain.errors import NotFound
 from app.domain.jobs import Variant
 
+_SALT = "filmgate.files"
+_HOW: dict[str, Any] = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
 Kind = Literal["result", "upload", "callback"]
 
 _LETTERS: dict[Kind, str] = {"result": "r", "upload": "u", "callback": "c"}
@@ -36,6 +40,17 @@ class LinkTarget:
     expires_at: float = field(default=0.0, compare=False)
 
 
+class _Signer(Signer):
+    """Derives the key that signs once; the library does so for every token."""
+
+    def __init__(self, secrets: Sequence[str]) -> None:
+        super().__init__(list(reversed(secrets)), _SALT, **_HOW)  # itsdangerous signs with the last
+        self._key = super().derive_key()
+
+    def derive_key(self, secret_key: str | bytes | None = None) -> bytes:
+        return self._key if secret_key is None else super().derive_key(secret_key)
+
+
 class Links:
     """Makes and reads links.
 
@@ -49,11 +64,8 @@ class Links:
         self.public_url = public_url.rstrip("/")
         self._lifetime = lifetime
         self._clock = clock
-        self._serializer = URLSafeSerializer(
-            list(reversed(secrets)),  # itsdangerous signs with the last
-            salt="filmgate.files",
-            signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
-        )
+        self._signer = _Signer(secrets)
+        self._reader = URLSafeSerializer(list(reversed(secrets)), salt=_SALT, signer_kwargs=_HOW)
 
     def result(self, job_id: str, index: int = 0, base: str = "", variant: Variant | None = None) -> str:
         """A link to one output of a job; `base` is what the client called us, used when there is no public URL."""
@@ -78,7 +90,7 @@ class Links:
         if len(token) > _TOKEN_LIMIT:
             raise _unknown()
         try:
-            content: object = self._serializer.loads(token)
+            content: object = self._reader.loads(token)
         except BadData as error:
             raise _unknown() from error
         match content:
@@ -95,8 +107,8 @@ class Links:
         if _ID.fullmatch(target.id) is None:
             raise ValueError(f"{target.id!r} cannot stand in a link.")
         content = [_LETTERS[target.kind], target.id, target.index, self._expiry()]
-        token = self._serializer.dumps([*content, target.variant] if target.variant else content)
-        return f"{base}/{folder}/{token if isinstance(token, str) else token.decode()}"
+        written = orjson.dumps([*content, target.variant] if target.variant else content)
+        return f"{base}/{folder}/{self._signer.sign(base64_encode(written)).decode()}"
 
     def _expiry(self) -> int:
         step = max(1, int(self._lifetime // _STEPS))

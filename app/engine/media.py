@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 from app.domain.capabilities import InputRule
 from app.domain.errors import InputRefused
 from app.domain.media import Form, Media, MediaType, Role
+from app.domain.replacing import replace
 from app.domain.requests import Request
 from app.engine.assets import Assets
 from app.engine.data_uris import decode

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from itertools import takewhile
 from typing import TypeAlias
@@ -14,6 +14,7 @@ from app.domain.fit import fit
 from app.domain.media import Form, Media
 from app.domain.money import quote
 from app.domain.prices import Terms, price_from_json
+from app.domain.replacing import replace
 from app.domain.requests import Mode, Notice, Request
 from app.domain.routing import Candidate, Served, candidates
 from app.engine.configuration import public_names, serves

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import TypeVar, overload
 from urllib.parse import quote
 
@@ -11,6 +12,7 @@ from app.domain.json import Json, JsonObject
 MASK = "***"
 TEXT_LIMIT = 4_000  # characters of one string that are kept
 _SHORTEST_SECRET = 6  # shorter values would mask ordinary words
+_LONGEST_NAME = 64  # characters; clients invent longer ones
 
 _WORDS = (
     r"authorization|api_?key|apikey|token|secret|password|passwd|signature|sig|credential|cookie|private_?key"
@@ -29,7 +31,10 @@ _KNOWN = re.compile(
 )
 _USERINFO = re.compile(r"(://)[^/\s@\"'?#]+@")
 _DATA_URI = re.compile(r"(data:[\w.+/-]*(?:;[\w=.+-]+)*?;base64,)([A-Za-z0-9+/=_-]{24,})")
-_BASE64_RUN = re.compile(r"[A-Za-z0-9+/_-]{512,}={0,2}")
+_SHORTEST_RUN = 512  # characters
+_BASE64_RUN = re.compile(rf"[A-Za-z0-9+/_-]{{{_SHORTEST_RUN},}}={{0,2}}")
+# something of this is in every text that one of the patterns for secrets finds: most texts are done with one look
+_SUSPICIOUS = re.compile(r"(?i)[=:]|\b(?:basic|bearer|hmac-sha256|token)\s|\b(?:sk|xai|whsec|ark|rk|pk)[-_]|AIza|AK[LI]|ya29|eyJ")
 
 _Value = TypeVar("_Value", str, JsonObject)
 
@@ -65,7 +70,9 @@ def secrets_of(credential: Credential) -> tuple[str, ...]:
 def _walk(value: Json, secrets: tuple[str, ...]) -> Json:
     if isinstance(value, str):
         return _text(value, secrets)
-    if isinstance(value, Mapping):
+    if value is None or isinstance(value, int | float):
+        return value
+    if isinstance(value, dict | Mapping):
         return {name: _named(name, item, secrets) for name, item in value.items()}
     if isinstance(value, Sequence):
         return [_walk(item, secrets) for item in value]
@@ -78,18 +85,29 @@ def _named(name: str, value: Json, secrets: tuple[str, ...]) -> Json:
 
 def is_secret(name: str) -> bool:
     """Whether what stands under this name is a secret."""
+    return _remembered(name) if len(name) <= _LONGEST_NAME else _secret_name(name)
+
+
+def _secret_name(name: str) -> bool:
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).replace("-", "_").lower()
     return _SECRET_NAME.search(words) is not None
 
 
+_remembered = lru_cache(4096)(_secret_name)
+
+
 def _text(text: str, secrets: tuple[str, ...]) -> str:
     # bulk first: the other patterns need not look at megabytes of base64
-    text = _DATA_URI.sub(lambda found: f"{found[1]}…({len(found[2])} chars)", text)
-    text = _BASE64_RUN.sub(lambda found: f"…({len(found[0])} chars)", text)
+    if "base64," in text:
+        text = _DATA_URI.sub(lambda found: f"{found[1]}…({len(found[2])} chars)", text)
+    if len(text) >= _SHORTEST_RUN:
+        text = _BASE64_RUN.sub(lambda found: f"…({len(found[0])} chars)", text)
     if len(text) > TEXT_LIMIT:
         text = f"{text[:TEXT_LIMIT]}…({len(text)} chars)"
     for secret in secrets:
         text = text.replace(secret, MASK)
+    if _SUSPICIOUS.search(text) is None:
+        return text
     text = _QUERY.sub(_query_value, text)
     text = _SCHEME.sub(rf"\1 {MASK}", text)
     text = _ASSIGNED.sub(rf"\1{MASK}", text)

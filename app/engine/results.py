@@ -1,16 +1,18 @@
 """The files of a finished job: as bytes for an answer, or as a stream for a download."""
 
-import base64
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal, TypeVar
+
+import pybase64
 
 from app.adapters.registry import adapters
 from app.domain.channels import Channel
 from app.domain.errors import InvalidRequest, NotFound, UpstreamUnreadable
 from app.domain.jobs import Job, JobStatus, Output
+from app.domain.replacing import replace
 from app.engine.assets import UNKNOWN_MIME
 from app.engine.configuration import Configuration
 from app.engine.content import Ask, Content, Variant, open_content
@@ -106,7 +108,7 @@ class Results:
 
     async def inline(self, job: Job, index: int) -> str:
         """One output as bare base64."""
-        return base64.b64encode(await self.whole(job, index)).decode()
+        return pybase64.b64encode_as_string(await self.whole(job, index))
 
     async def whole(self, job: Job, index: int) -> bytes:
         """One output's bytes; raises UpstreamUnreadable for one that is too large for that."""

@@ -1,11 +1,11 @@
 """Ends a job's money in the transaction that ends the job, so that both happen once or not at all."""
 
-from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.jobs import Job, JobStatus
+from app.domain.replacing import replace
 from app.store import copies as copy_store
 from app.store import jobs as job_store
 from app.store import ledger, usage

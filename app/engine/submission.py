@@ -1,7 +1,7 @@
 """One job's way to a vendor: persist, send, record, fail over; never send twice what may have been accepted."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -23,6 +23,7 @@ from app.domain.jobs import Failure, Job, Stage, advance, fail
 from app.domain.media import Media
 from app.domain.money import quote
 from app.domain.privacy import told_of, without_content_of_call, without_content_of_reply
+from app.domain.replacing import replace
 from app.domain.replays import ReplayName
 from app.domain.requests import Notice, Request
 from app.domain.retry import AfterCreate, after_create

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from app.adapters.base import Adapter, Call, Reply
 from app.adapters.registry import adapters
 from app.domain.channels import Channel, Credential
 from app.domain.errors import UpstreamError, UpstreamNeverSent
+from app.domain.replacing import replace
 from app.engine.clock import Now
 from app.engine.echoes import quiet
 from app.engine.transport import Transport

@@ -1,10 +1,11 @@
 """OpenAI's image answer, as one object or as events of a stream (openai.md §2.5 and §2.6)."""
 
-from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+
+from pybase64 import b64encode_as_string
 
 from app.api.dialects.costs import cost_keys
 from app.api.dialects.facts import epoch, failure_object, file_format, pixels, size_text, warning_list
@@ -100,7 +101,7 @@ def preview_event(kind: Kind, index: int, data: bytes, now: datetime) -> dict[st
     """The event that carries a preview; `index` counts the previews of a picture."""
     return {
         "type": f"{kind}.partial_image",
-        "b64_json": b64encode(data).decode(),
+        "b64_json": b64encode_as_string(data),
         "partial_image_index": index,
         "created_at": epoch(now),
         **_UNSAID,
