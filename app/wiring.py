@@ -14,8 +14,8 @@ import httpx
 from app import __version__
 from app.api.telling import teller
 from app.engine.aftermath import Aftermath
-from app.engine.aiohttp_transport import AiohttpTransport
 from app.engine.cancel import Canceller
+from app.engine.carriers import Carrier
 from app.engine.channel_board import ChannelBoard
 from app.engine.channels import ChannelDesk
 from app.engine.configuration import Configuration
@@ -34,6 +34,7 @@ from app.engine.heartbeats import Heartbeats
 from app.engine.housekeeping import Housekeeping
 from app.engine.kept_answers import KeptAnswers
 from app.engine.late import Late
+from app.engine.late_carrier import LateCarrier
 from app.engine.leases import Leases
 from app.engine.links import Links
 from app.engine.media import MediaDesk
@@ -80,7 +81,7 @@ def _utc() -> datetime:
 class Outside:
     """What tests replace: the way to vendors, the clocks and the dice."""
 
-    upstream: httpx.AsyncBaseTransport | None = None
+    upstream: Carrier | httpx.AsyncBaseTransport | None = None
     now: Callable[[], datetime] = _utc
     seconds: Callable[[], float] = time.monotonic
     rng: random.Random | None = None
@@ -151,7 +152,7 @@ async def _stop(gateway: Gateway, loops: list[asyncio.Task[None]]) -> None:
 
 def _transport(settings: Settings, outside: Outside) -> Transport:
     sandbox = SandboxTransport(settings.data_dir / "sandbox", now=outside.now)
-    return Transport(outside.upstream or AiohttpTransport(), {"sandbox": sandbox})
+    return Transport(outside.upstream or LateCarrier(), {"sandbox": sandbox})
 
 
 def _wired(settings: Settings, outside: Outside, database: Database, transport: Transport, telemetry: Telemetry) -> Gateway:

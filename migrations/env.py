@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from app.settings import Settings
 from app.store.database import async_url
 from app.store.migrate import sole_connection
-from app.store.tables import metadata
+from app.store.tables import whole_metadata
 
 
 def url() -> str:
@@ -21,7 +21,7 @@ def run(connection: Connection) -> None:
     """Runs what is asked for, inside the connection's transaction."""
     context.configure(
         connection=connection,
-        target_metadata=metadata,
+        target_metadata=whole_metadata(),
         compare_type=True,
         transactional_ddl=True,
         render_as_batch=connection.dialect.name == "sqlite",
@@ -38,7 +38,7 @@ async def online() -> None:
 
 def offline() -> None:
     """Prints the SQL instead of running it (`alembic upgrade head --sql`)."""
-    context.configure(url=async_url(url()), target_metadata=metadata, literal_binds=True)
+    context.configure(url=async_url(url()), target_metadata=whole_metadata(), literal_binds=True)
     with context.begin_transaction():
         context.run_migrations()
 

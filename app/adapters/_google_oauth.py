@@ -8,18 +8,16 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
-
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from app.adapters._fields import number, text, web_link
 from app.adapters.base import Call, Reply, Token
 from app.domain.errors import UpstreamNeverSent, UpstreamUnreadable
 from app.domain.json import JsonObject
+
+if TYPE_CHECKING:  # 7 MB that a gateway without service accounts does without
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105  # an address, not a secret
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
@@ -58,6 +56,9 @@ def read_token(reply: Reply) -> Token:
 
 @lru_cache(maxsize=64)
 def _assertion(pem: str, key_id: str | None, email: str, issued: int) -> str:
+    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+    from cryptography.hazmat.primitives.hashes import SHA256
+
     header: dict[str, str | int] = {"alg": "RS256", "typ": "JWT", **({"kid": key_id} if key_id else {})}
     # the audience is always Google's address, also on the way through a relay: so google-auth writes it
     claims: dict[str, str | int] = {"iss": email, "scope": SCOPE, "aud": TOKEN_URI, "iat": issued, "exp": issued + _LIFE}
@@ -66,7 +67,11 @@ def _assertion(pem: str, key_id: str | None, email: str, issued: int) -> str:
 
 
 @lru_cache(maxsize=64)
-def _key(pem: str) -> RSAPrivateKey:
+def _key(pem: str) -> "RSAPrivateKey":
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
     try:
         key = load_pem_private_key(pem.encode(), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:

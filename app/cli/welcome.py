@@ -1,6 +1,6 @@
 """What `filmgate serve` prints: where it listens, the keys that were made just now, and the first clip to try."""
 
-from app.engine.first_run import FirstRun
+from app.cli.preparing import Prepared
 
 _CURL = """\
 curl -sS {base}/v1/videos -H "Authorization: Bearer {key}" -H "Content-Type: application/json" \\
@@ -19,7 +19,7 @@ client.videos.download_content(video.id).write_to_file("hello.mp4")
 """
 
 
-def welcome(base: str, made: FirstRun) -> str:
+def welcome(base: str, made: Prepared) -> str:
     """The whole text; keys are shown this once."""
     lines = [f"Filmgate serves {base}/v1   (console: {base}/   API reference: {base}/docs)"]
     if made.admin_key:

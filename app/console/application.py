@@ -12,14 +12,12 @@ from starlette.routing import Route
 from app.console import (
     audit,
     channels,
-    explain,
     first_steps,
     jobs,
     keys,
     models,
     overview,
     playground,
-    reference,
     settings,
     sign_in,
     usage,
@@ -35,8 +33,8 @@ from app.logs import request_id
 _STATUS: dict[type[GatewayError], int] = {NotFound: 404, NotAllowed: 403}
 
 
-def include(app: FastAPI) -> None:
-    """Adds the console to the application, and the way to it from the address alone."""
+def pages_of(app: FastAPI) -> FastAPI:
+    """The console of this application."""
     console = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     console.state = app.state  # one gateway for both
     for part in (sign_in, audit, overview, keys, usage, channels, first_steps, playground, models, jobs, webhooks, settings):
@@ -44,15 +42,7 @@ def include(app: FastAPI) -> None:
     console.router.routes.append(Route("/static/{release}/{name}", serve_static))
     for kind in (GatewayError, HTTPException, RequestValidationError, Exception):
         console.add_exception_handler(kind, _on_error)
-    app.include_router(explain.router)  # before the pages: its errors are JSON
-    app.mount("/console", console)
-    reference.include(app)
-    for path in ("/", "/console"):
-        app.router.routes.append(Route(path, _home, include_in_schema=False))
-
-
-async def _home(request: Request) -> Response:
-    return RedirectResponse("/console/", 303)
+    return console
 
 
 async def _on_error(request: Request, error: Exception) -> Response:

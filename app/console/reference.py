@@ -1,5 +1,6 @@
 """`/docs`: the API reference for anybody, made of the application's own OpenAPI document; nothing comes from elsewhere."""
 
+import asyncio
 import re
 from collections.abc import Sequence
 from typing import cast
@@ -7,7 +8,7 @@ from typing import cast
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, Router
 
 from app.console.pages import open_page, secure
 from app.engine.gateway import Gateway
@@ -18,23 +19,22 @@ _HOME = "/docs"
 _CODE = re.compile(r"`([^`]+)`")
 
 
-def include(app: FastAPI) -> None:
-    """Adds the pages to the application that they describe."""
+def reference_pages(app: FastAPI) -> Router:
+    """The pages that describe the application."""
     sections: list[Section] = []  # read once, when somebody looks
 
     async def show_all(request: Request) -> Response:
-        return _overview(request, _read(app, sections))
+        return _overview(request, await asyncio.to_thread(_read, app, sections))
 
     async def show_section(request: Request) -> Response:
-        return _section(request, _read(app, sections))
+        return _section(request, await asyncio.to_thread(_read, app, sections))
 
-    app.router.routes.append(Route(_HOME, show_all, include_in_schema=False))
-    app.router.routes.append(Route(f"{_HOME}/{{tag}}", show_section, include_in_schema=False))
+    return Router([Route(_HOME, show_all), Route(f"{_HOME}/{{tag}}", show_section)])
 
 
 def _read(app: FastAPI, sections: list[Section]) -> Sequence[Section]:
     if not sections:
-        sections.extend(reference_of(app.openapi()))
+        sections[:] = reference_of(app.openapi())  # at once: two may read at the same time
     return sections
 
 

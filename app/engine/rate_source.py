@@ -9,17 +9,17 @@ from typing import TypeAlias
 from limits import RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
+from sqlalchemy.exc import SQLAlchemyError
 
+from app.engine.clock import Now
+from app.engine.late_source import SourceAway
 from app.engine.rate_storage import DatabaseStorage
+from app.store.database import Database
 
 RateStorage: TypeAlias = MemoryStorage | DatabaseStorage | RedisStorage
 AT_ONCE = 20  # questions that a process asks one place at the same time; the others queue, which is not that place's fault
 _REST = 5.0  # seconds for which a place that failed is not asked again
 _log = logging.getLogger(__name__)
-
-
-class SourceAway(Exception):
-    """This place cannot be asked now; another one has to count."""
 
 
 @dataclass(slots=True)
@@ -75,6 +75,16 @@ class RateSource:
             reason = " ".join(str(error).split()) or type(error).__name__
             _log.warning("%s cannot count requests; this process goes on without it: %s", self.name, reason)
         self._again_at = self.seconds() + _REST
+
+
+def memory_source(seconds: Callable[[], float]) -> RateSource:
+    """Counts in this process."""
+    return RateSource("this process", MemoryStorage(), seconds)
+
+
+def database_source(database: Database, now: Now, seconds: Callable[[], float]) -> RateSource:
+    """Counts in the database."""
+    return RateSource("the database", DatabaseStorage(database, now), seconds, (SQLAlchemyError, OSError))
 
 
 def seconds_until_room(limit: int, expiry: int, window: tuple[int, float, int, float]) -> float:

@@ -9,17 +9,17 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from math import floor
-
-from limits.aio.storage import MemoryStorage
-from sqlalchemy.exc import SQLAlchemyError
+from typing import TYPE_CHECKING
 
 from app.domain.channels import Key
 from app.domain.errors import TooManyRequests
 from app.engine.clock import Now
+from app.engine.late_source import LateSource, SourceAway
 from app.engine.rate_neighbours import Neighbours
-from app.engine.rate_source import RateSource, SourceAway
-from app.engine.rate_storage import DatabaseStorage
 from app.store.database import Database
+
+if TYPE_CHECKING:
+    from app.engine.rate_source import RateSource
 
 _SLACK = 0.01  # seconds that rounding may take from a wait
 _LONGEST = 60  # seconds: a minute back nothing counts any more
@@ -29,9 +29,9 @@ _LONGEST = 60  # seconds: a minute back nothing counts any more
 class Rates:
     """Counts the requests of keys that have a limit; one per process. `rates_of` makes it."""
 
-    memory: RateSource
-    database: RateSource
-    redis: RateSource | None
+    memory: LateSource
+    database: LateSource
+    redis: "RateSource | None"
     neighbours: Neighbours
 
     async def check(self, key: Key) -> None:
@@ -62,14 +62,25 @@ def rates_of(database: Database, worker: str, redis_url: str, now: Now, seconds:
 
     `seconds` is a clock that only goes forward. Raises ValueError for an address that is none of a Redis.
     """
+
+    def memory() -> "RateSource":
+        from app.engine.rate_source import memory_source
+
+        return memory_source(seconds)
+
+    def in_database() -> "RateSource":
+        from app.engine.rate_source import database_source
+
+        return database_source(database, now, seconds)
+
     redis = None
     if redis_url:
         from app.engine.rate_redis import redis_source
 
         redis = redis_source(redis_url, seconds)
     return Rates(
-        memory=RateSource("this process", MemoryStorage(), seconds),
-        database=RateSource("the database", DatabaseStorage(database, now), seconds, (SQLAlchemyError, OSError)),
+        memory=LateSource(memory),
+        database=LateSource(in_database),
         redis=redis,
         neighbours=Neighbours(database, worker, seconds),
     )

@@ -16,8 +16,8 @@ from app.store import dumps, sealed
 from app.store import workers as worker_store
 from app.store.database import Database, async_url
 from app.store.migrate import migrate
-from app.store.schema import known_revisions
 from app.store.secrets import Vault
+from app.store.versions import known_revisions
 
 _DEAD = timedelta(seconds=30)  # without a heartbeat for so long no gateway runs
 

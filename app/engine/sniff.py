@@ -2,8 +2,6 @@
 
 import io
 
-from PIL import Image, UnidentifiedImageError
-
 HEAD = 64  # bytes that `mime_of` looks at
 PIXEL_CAP = 80_000_000  # more is taken for a decompression bomb; below the limit at which Pillow warns
 
@@ -86,6 +84,8 @@ def dimensions(data: bytes) -> tuple[int, int] | None:
 
     Blocking for about a tenth of a millisecond (the first call loads the parsers): call it in a thread.
     """
+    from PIL import Image, UnidentifiedImageError  # 2 MB that a gateway without client pictures does without
+
     try:
         with Image.open(io.BytesIO(data), formats=_PARSED) as image:
             width, height = image.size

@@ -7,16 +7,15 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.util import CommandError
 from sqlalchemy import URL, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
-from app.store.database import async_url, execute_pragmas
+from app.store.database import Database, async_url, execute_pragmas
 from app.store.sqlite import begin_immediately, connect
+from app.store.versions import current_revision, folder, newest_revision
 
 if sys.platform != "win32":
     import fcntl
@@ -31,10 +30,34 @@ async def migrate(url: str) -> None:
 
     Raises ValueError for a database that a newer version has changed.
     """
-    await asyncio.to_thread(_upgrade, url)
+    if not await _is_current(url):
+        await asyncio.to_thread(_upgrade, url)
+
+
+async def _is_current(url: str) -> bool:
+    """Whether nothing is to be done; only asks, and a database that cannot even be asked is left to who migrates."""
+    if _is_new(async_url(url)):
+        return False
+    database = Database.open(url)
+    try:
+        async with database.read() as connection:
+            return await connection.run_sync(current_revision) == newest_revision()
+    except (SQLAlchemyError, OSError):
+        return False
+    finally:
+        await database.close()
+
+
+def _is_new(url: URL) -> bool:
+    return url.get_backend_name() == "sqlite" and not Path(url.database or "").exists()
 
 
 def _upgrade(url: str) -> None:
+    # 7 MB and a tenth of a second that only a migration needs
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
     config = Config()
     config.set_main_option("script_location", str(folder()).replace("%", "%%"))
     config.attributes["url"] = url
@@ -43,13 +66,6 @@ def _upgrade(url: str) -> None:
             command.upgrade(config, "head")
         except CommandError as error:  # a revision that this program has not
             raise ValueError(f"The database was made by a newer version of Filmgate than this one: {error}") from error
-
-
-def folder() -> Path:
-    """Where the migrations are: inside the package when installed from a wheel, else beside it."""
-    package = Path(__file__).parents[1]
-    installed = package / "_migrations"
-    return installed if installed.is_dir() else package.parent / "migrations"
 
 
 @asynccontextmanager

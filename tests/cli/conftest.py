@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from app.cli import app
+from app.cli.commands import app
+from tests.databases import migrated_in
 
 Command = Callable[..., Result]
 
@@ -39,9 +40,9 @@ def filmgate(machine: Path) -> Command:
 
 
 @pytest.fixture
-def ready(filmgate: Command) -> Command:
+def ready(filmgate: Command, machine: Path) -> Command:
     """Runs commands on a migrated database."""
-    assert filmgate("db", "upgrade").exit_code == 0
+    migrated_in(machine / "data")
     return filmgate
 
 

@@ -15,6 +15,8 @@ import av
 import httpx
 import pytest
 
+from tests.databases import migrated_in
+
 _PATIENCE = 120  # seconds that a slow machine may need for one step
 
 
@@ -124,7 +126,7 @@ def test_the_printed_curl_lines_make_a_clip(tmp_path: Path) -> None:
 
 
 def test_a_second_start_shows_no_key_and_two_workers_share_the_port(tmp_path: Path) -> None:
-    assert command(tmp_path, "db", "upgrade").returncode == 0
+    migrated_in(tmp_path / "data")
     made = command(tmp_path, "keys", "create", "mine")
     with serving(tmp_path, "--workers", "2") as server:
         assert "Client key" not in server.text
@@ -141,7 +143,7 @@ def test_a_second_start_shows_no_key_and_two_workers_share_the_port(tmp_path: Pa
 @pytest.mark.parametrize("words", [("serve", "--port", "0"), ("serve", "--port", "0", "--workers", "2"), ("keys", "list")])
 @pytest.mark.parametrize("url", ["s3://id:secret@films", "ftp://films", "file:///"])
 def test_a_storage_that_cannot_be_used_is_one_line(tmp_path: Path, url: str, words: tuple[str, ...]) -> None:
-    assert command(tmp_path, "db", "upgrade").returncode == 0
+    migrated_in(tmp_path / "data")
     ended = command(tmp_path, *words, FILMGATE_STORAGE_URL=url)
     assert (ended.returncode, ended.stdout) == (1, "")
     assert re.fullmatch(r"error: STORAGE_URL must .+\n", ended.stderr)

@@ -29,9 +29,10 @@ from app.store import channels, keys
 from app.store import settings as setting_store
 from app.store.database import Database
 from app.store.keys import hash_key
-from app.store.migrate import folder, migrate
+from app.store.migrate import migrate
 from app.store.schema import revision_of
 from app.store.secrets import Vault
+from app.store.versions import folder
 from tests.api.vendor import Studio
 from tests.databases import empty_database
 from tests.gateways import CHANNEL, KEY, ended, gateway_on, stored, wish

@@ -14,8 +14,9 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect, text
 
 from app.store.database import Database
-from app.store.migrate import folder, migrate, sole_connection
-from app.store.tables import metadata
+from app.store.migrate import migrate, sole_connection
+from app.store.tables import metadata, whole_metadata
+from app.store.versions import folder
 
 pytestmark = pytest.mark.anyio
 
@@ -42,7 +43,7 @@ async def tables(url: str) -> set[str]:
 
 def difference(connection: Connection) -> list[object]:
     """What Alembic would change to turn the database into the declared tables."""
-    return list(compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata))
+    return list(compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), whole_metadata()))
 
 
 async def test_migrations_agree_with_the_tables(empty_database_url: str) -> None:

@@ -23,8 +23,8 @@ from app.engine.gateway import Gateway
 from app.store import attempts, keys, ledger
 from app.store import settings as setting_store
 from app.store.keys import hash_key
-from app.store.migrate import folder, sole_connection
-from app.store.schema import known_revisions
+from app.store.migrate import sole_connection
+from app.store.versions import folder, known_revisions
 from tests.api.vendor import Studio
 from tests.gateways import CHANNEL, KEY, KEY_TEXT, ended, gateway_on, stored
 from tests.store.test_migrate import difference

@@ -1,0 +1,96 @@
+"""A gateway starts quickly and small: what only some gateways or moments need is loaded by those."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+# builds and starts the application in the way of `filmgate serve`, asks it something, and prints what is loaded
+SERVING = """
+import asyncio, sys
+from app.cli import serving
+from app.cli.preparing import prepared
+
+async def main(app):
+    from httpx import ASGITransport, AsyncClient
+    async with app.router.lifespan_context(app), AsyncClient(transport=ASGITransport(app), base_url="http://gate") as client:
+        for path in sys.argv[1:]:
+            answer = await client.get(path)
+            assert answer.status_code in (200, 303), (path, answer.status_code)
+
+prepared()
+before = set(sys.modules)
+from app.serving import application
+asyncio.run(main(application()))
+print(*(name for name, module in sys.modules.items() if module is not None))
+"""
+ONLY_SOME = (
+    *("aiohttp", "alembic", "asyncpg", "av", "click.testing", "cryptography", "jinja2", "limits", "mako", "mcp", "numpy"),
+    *("obstore", "opentelemetry.sdk", "PIL", "pydantic.v1", "pygments", "redis", "rich", "sqlalchemy.dialects.postgresql"),
+    *("sqlalchemy.orm", "statistics", "typer", "app.console.pages"),
+)
+
+
+def run(folder: Path, *words: str) -> str:
+    """What a process of its own prints, whose data folder is `folder`."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("FILMGATE_", "OTEL_", "COV_"))}
+    environ |= {"FILMGATE_DATA_DIR": str(folder), "PYTHONPATH": str(Path.cwd())}
+    done = subprocess.run(
+        [sys.executable, *words], cwd=folder, env=environ, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with all that a first start makes, which loads much that a later one does not need."""
+    folder = tmp_path_factory.mktemp("data")
+    run(folder, "-c", SERVING)
+    return folder
+
+
+def loaded(folder: Path, *paths: str) -> set[str]:
+    """What is loaded in a process that serves and was asked for these paths."""
+    return set(run(folder, "-c", SERVING, *paths).split())
+
+
+def test_a_server_at_rest_has_only_what_every_server_needs(migrated: Path) -> None:
+    found = loaded(migrated, "/healthz", "/readyz", "/metrics")
+    assert {"sqlalchemy", "fastapi", "app.engine.gateway"} <= found
+    assert found & set(ONLY_SOME) == set()
+
+
+def test_pages_are_loaded_when_somebody_asks_for_one(migrated: Path) -> None:
+    found = loaded(migrated, "/console/sign-in", "/docs", "/docs/videos", "/openapi.json")
+    assert {"jinja2", "app.console.pages"} <= found
+    assert found & set(ONLY_SOME) == {"jinja2", "app.console.pages"}
+
+
+def test_who_watches_over_workers_has_neither_gateway_nor_database(tmp_path: Path) -> None:
+    script = "import sys, app.cli.serving, app.cli.preparing; print(*sys.modules)"
+    assert set(run(tmp_path, "-c", script).split()).isdisjoint({"sqlalchemy", "fastapi", "pydantic", "typer", "app.engine.gateway"})
+
+
+def test_the_list_of_commands_loads_none_of_them(tmp_path: Path) -> None:
+    script = "import sys; from app.cli.commands import app; app(['--help'], standalone_mode=False); print(*sys.modules)"
+    found = run(tmp_path, "-c", script)
+    assert "doctor" in found
+    assert set(found.split()).isdisjoint({"sqlalchemy", "httpx", "pydantic", "app.cli.doctor", "app.cli.serving"})
+
+
+def test_a_lean_process_can_still_have_what_it_left_out(tmp_path: Path) -> None:
+    script = (
+        "from app.lean import leave_out_the_unused; leave_out_the_unused(); leave_out_the_unused()\n"
+        "import sys; from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine\n"
+        "import httpx, sqlalchemy.ext.asyncio as package\n"
+        "assert 'sqlalchemy.orm' not in sys.modules and 'rich' not in sys.modules\n"
+        "from sqlalchemy.ext.asyncio import AsyncSession\n"
+        "assert package.AsyncSession is AsyncSession and package.AsyncConnection is AsyncConnection\n"
+        "assert not hasattr(package, 'nonsense')\n"
+        "from fastapi.openapi.models import OpenAPI\n"
+        "print(OpenAPI(openapi='3.1.0', info={'title': 'x', 'version': '1'}, paths={}).info.title)"
+    )
+    assert run(tmp_path, "-W", "error", "-c", script) == "x\n"
