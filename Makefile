@@ -7,13 +7,14 @@ ARGS ?=
 # one test process more than cores, for many tests wait for processes; never more than four: they share one database server
 WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); n=$$((n + 1)); [ $$n -gt 4 ] && n=4; echo $$n)
 
-.PHONY: run test chaos lint types format bench lock clean
+.PHONY: run test chaos lint types format bench bench-peers lock clean
 
 run: $(VENV)/.run
 	@$(BIN)/filmgate serve $(ARGS)
 
+# bytecode is written whatever the environment says: every worker, and every gateway that a test starts, would compile all anew
 test: $(VENV)/.dev
-	@$(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 # a thousand kills of two gateways on one PostgreSQL database, some minutes
 chaos: $(VENV)/.dev
@@ -30,8 +31,13 @@ format: $(VENV)/.dev
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
+# all workloads, or some: make bench ARGS="W1 W5"; needs Linux and a C compiler
 bench: $(VENV)/.dev
 	@$(BIN)/python -m bench $(ARGS)
+
+# the same rounds with LiteLLM and Portkey beside the gateway; the first time, pip and npm install them below bench/results
+bench-peers: $(VENV)/.dev
+	@$(BIN)/python -m bench --peers $(ARGS)
 
 # needs pip-tools or uv; both write the same pinned, hashed form without any address
 lock:

@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 
 def create_app(upstream: str) -> Starlette:
@@ -40,10 +41,10 @@ def create_app(upstream: str) -> Starlette:
     return Starlette(routes=routes, lifespan=lifespan)
 
 
-def main(upstream: str) -> None:
-    """Serves until the process is ended."""
+def serve(app: ASGIApp) -> None:
+    """Serves on any free port, with the gateway's own server options, until the process is ended."""
     config = uvicorn.Config(
-        create_app(upstream),
+        app,
         port=0,
         http="httptools",
         ws="none",
@@ -58,4 +59,4 @@ def main(upstream: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    serve(create_app(sys.argv[1]))

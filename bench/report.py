@@ -1,103 +1,95 @@
-"""The figures as a Markdown table for people and as JSON for comparison."""
+"""A run as Markdown for people and as JSON for comparison."""
 
 import json
-import platform
-import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from importlib import metadata
 from pathlib import Path
 
-from bench.processes import ROOT, Cores
-from bench.suite import BARE, DIRECT, GATEWAY, Pace, Results, Row, as_json
+from bench import goals
+from bench.findings import Finding
+from bench.machine import in_words
+from bench.setting import Pace
 
-_COLUMNS = (
-    "case",
-    "served by",
-    "connections",
-    "rps",
-    "p50 ms",
-    "p99 ms",
-    "CPU µs",
-    "CPU to bare",
-    "CPU µs to the job's end",
-    "RSS MB",
-    "errors",
-)
-_LIBRARIES = ("aiohttp", "fastapi", "httptools", "httpx", "sqlalchemy", "starlette", "uvicorn", "uvloop")
+_GOAL_COLUMNS = ("goal", "what", "must", "aim", "measured", "verdict")
+_HEAD = """\
+Medians of {rounds} interleaved rounds of {seconds:g} s, one worker, everything on (keys, routing, limits, ledger, logs, metrics),
+SQLite with synchronous=FULL, loopback without TLS. The server is pinned to one core, load and vendor to another. CPU is all that
+the server took, divided by its answers. Compare only inside one table."""
+_QUICK = "**A quick run: it shows that everything works. It is too short and too small for any verdict.**"
+_GOALS = "Where a goal has a figure in brackets, that is with results copied, the other without: no peer keeps any, so it counts."
 
 
-def markdown(results: Results) -> str:
-    """One table: every case, then the memory; "to bare" = divided by the bare pass-through's figure for the same case."""
-    bare = {(row.case.code, row.case.connections): row for row in results.rows if row.case.served_by == BARE}
-    lines = [_cells(row, bare.get((row.case.code, row.case.connections))) for row in results.rows]
-    lines += [_memory("W9 memory, idle", name, megabytes) for name, megabytes in results.idle_mb.items()]
-    lines += [_memory("W9 memory, after load", name, _after(results, name)) for name in results.idle_mb]
-    head = [list(_COLUMNS), ["---"] * 2 + ["---:"] * (len(_COLUMNS) - 2)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in [*head, *lines])
+def refusals(findings: Sequence[Finding]) -> dict[str, str]:
+    """The tables in which the gateway did not answer everything well, by code."""
+    found = {}
+    for finding in findings:
+        if {"served by", "errors"} <= set(finding.columns):
+            rows = [dict(zip(finding.columns, row, strict=True)) for row in finding.rows]
+            count = sum(int(row["errors"] or 0) for row in rows if row["served by"].startswith("gateway"))
+            if count:
+                found[finding.code] = f"{count} requests failed at the gateway"
+    return found
 
 
-def write_json(path: Path, results: Results, pace: Pace, cores: Cores, now: datetime) -> None:
-    """Every round, and what they were measured on."""
-    document = {
-        "at": now.isoformat(timespec="seconds"),
-        "commit": _commit(),
-        "machine": _machine(cores),
-        "rounds": pace.rounds,
-        "seconds": pace.seconds,
-        "idle_mb": results.idle_mb,
-        "cases": as_json(results),
-    }
-    path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Everything that one run of the suite found, and on what; `failed` names workloads that broke, with the reason."""
+
+    at: datetime
+    pace: Pace
+    machine: Mapping[str, object]
+    findings: Sequence[Finding]
+    failed: Mapping[str, str]
+
+    def figures(self) -> dict[str, float]:
+        """Of all workloads."""
+        return {name: value for finding in self.findings for name, value in finding.figures.items()}
 
 
-def _cells(row: Row, bare: Row | None) -> list[str]:
-    case, cpu = row.case, row.median("cpu_us")
-    ratio = f"{cpu / bare.median('cpu_us'):.2f}" if bare is not None and case.served_by == GATEWAY else ""
-    measured = case.served_by != DIRECT  # what the fake vendor and its neighbours cost says nothing
-    return [
-        f"{case.code} {case.title}",
-        case.served_by,
-        str(case.connections),
-        f"{row.median('rps'):.0f}",
-        f"{row.median('p50_ms'):.2f}",
-        f"{row.median('p99_ms'):.2f}",
-        f"{cpu:.0f}" if measured else "",
-        ratio,
-        f"{row.median('job_cpu_us'):.0f}" if case.makes_jobs else "",
-        f"{row.median('resident_mb'):.0f}" if measured else "",
-        str(row.errors()),
+def write(run: Run, folder: Path) -> tuple[Path, Path]:
+    """Both files, named by the time of the run."""
+    stem = folder / f"{run.at:%Y%m%dT%H%M%SZ}"
+    document, text = stem.with_suffix(".json"), stem.with_suffix(".md")
+    document.write_text(json.dumps(_document(run), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    text.write_text(markdown(run) + "\n", encoding="utf-8")
+    return document, text
+
+
+def markdown(run: Run) -> str:
+    """The machine, the goals, and a table for each finding."""
+    parts = [
+        f"# Benchmarks, {run.at:%Y-%m-%d %H:%M} UTC, {run.pace.name} pace",
+        in_words(run.machine),
+        _HEAD.format(rounds=run.pace.rounds, seconds=run.pace.seconds),
+        _QUICK if run.pace.quick else "",
+        "## Goals",
+        table(_GOAL_COLUMNS, goals.table(run.figures())),
+        _GOALS,
     ]
+    for finding in run.findings:
+        parts += [f"## {finding.code} {finding.title}", table(finding.columns, finding.rows), finding.note]
+    parts += [f"**{workload} broke:** {reason}" for workload, reason in run.failed.items()]
+    return "\n\n".join(filter(None, parts))
 
 
-def _memory(title: str, name: str, megabytes: float) -> list[str]:
-    return [title, name, *[""] * 7, f"{megabytes:.0f}", ""]
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns of figures stand to the right."""
+    numeric = [all(_is_figure(row[index]) for row in rows) for index in range(len(columns))]
+    lines = [columns, ["---:" if right else "---" for right in numeric], *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines)
 
 
-def _after(results: Results, name: str) -> float:
-    """What the server held when its last case was done."""
-    return [row for row in results.rows if row.case.served_by == name][-1].rounds[-1].resident_mb
+def _is_figure(cell: str) -> bool:
+    return not cell or cell.lstrip("+-")[:1].isdigit()
 
 
-def _machine(cores: Cores) -> Mapping[str, object]:
+def _document(run: Run) -> dict[str, object]:
     return {
-        "processor": _processor(),
-        "cores": {"server": cores.server, "around": cores.around},
-        "kernel": platform.release(),
-        "python": platform.python_version(),
-        "libraries": {name: metadata.version(name) for name in _LIBRARIES},
+        "at": run.at.isoformat(timespec="seconds"),
+        "pace": asdict(run.pace),
+        "machine": run.machine,
+        "goals": [dict(zip(_GOAL_COLUMNS, line, strict=True)) for line in goals.table(run.figures())],
+        "findings": [asdict(finding) | {"figures": dict(finding.figures)} for finding in run.findings],
+        "failed": run.failed,
     }
-
-
-def _processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
-
-
-def _commit() -> str:
-    """What is measured; empty outside of a repository."""
-    try:
-        ended = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        return ""
-    return ended.stdout.strip()
