@@ -1,9 +1,23 @@
-"""Fixtures that every test may use."""
+"""Fixtures that every test may use, and how the suite spares the machine."""
+
+import gc
+from collections.abc import Iterator
 
 import pytest
 
 
-@pytest.fixture
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """What is imported and collected stays to the end: looking through it again and again for garbage took a fifth of the time."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+@pytest.fixture(scope="session")
 def anyio_backend() -> str:
-    """The event loop that async tests run on."""
+    """The event loop that async tests run on; for the whole session, so that a module may share what it starts."""
     return "asyncio"

@@ -71,6 +71,18 @@ def fresh_database(kind: str, folder: Path) -> Iterator[str]:
     _idle.append(url)
 
 
+def migrated_in(folder: Path) -> None:
+    """Puts a migrated, empty database where a gateway with this data folder looks for one, unless it has one already.
+
+    The gateway still looks whether something is left to migrate. That a first start makes its own database is proven by
+    `tests/store/test_migrate.py`, and by `tests/cli/test_serve.py` with an empty folder.
+    """
+    path = folder / "filmgate.db"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(_sqlite_template(), path)
+
+
 @contextmanager
 def empty_database(kind: str, folder: Path) -> Iterator[str]:
     """The URL of a database without any table (on SQLite: of no file yet) that lives as long as the block."""

@@ -19,6 +19,7 @@ from app.store import jobs as job_store
 from app.store import keys as key_store
 from app.store.keys import hash_key
 from app.wiring import Outside, running_gateway
+from tests.databases import migrated_in
 
 KEY_TEXT = "sk-test-1"
 KEY = Key(id="key_1", name="tests", hash=hash_key(KEY_TEXT), hint="sk-test")
@@ -56,6 +57,10 @@ class Vendor(httpx.AsyncBaseTransport):
             raise made
         return made
 
+    def created(self) -> list[Any]:
+        """The bodies of the creates that arrived."""
+        return [body for request, body in zip(self.requests, self.bodies, strict=True) if request.method == "POST"]
+
     def creates(self, host: str = "") -> int:
         """How many creates arrived (at this host)."""
         return sum(1 for request in self.requests if request.method == "POST" and host in request.url.host)
@@ -74,6 +79,8 @@ async def gateway_on(
 ) -> AsyncIterator[tuple[Gateway, Vendor]]:
     """A running gateway whose only way out is the scripted vendor; it copies results only where a test says so."""
     vendor = Vendor(script)
+    if not database_url:
+        migrated_in(folder)
     settings = Settings(data_dir=folder, database_url=database_url, secret_key="tests", keep_results=keep_results, _env_file=None)
     async with running_gateway(settings, Outside(upstream=vendor, **outside)) as gateway:
         async with gateway.database.write() as connection:

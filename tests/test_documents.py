@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import typer
 import yaml  # type: ignore[import-untyped]  # its types are a package of their own
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from typer.core import TyperGroup
 
 from app.adapters.registry import adapters
-from app.cli import app as command_line
+from app.cli.commands import loaded
 from app.cli.models_page import models_page
 from app.main import create_app
 from app.settings import Settings
@@ -86,7 +85,7 @@ def filmgate_commands() -> list[list[str]]:
 
 def understand(words: list[str]) -> None:
     """Parses a command without running it; raises what the command line would complain of."""
-    command, rest = typer.main.get_command(command_line), list(words)
+    command, rest = loaded(words[0]), words[1:]
     while isinstance(command, TyperGroup):
         command = command.commands[rest.pop(0)]
     command.make_context("filmgate", rest).close()

@@ -15,11 +15,10 @@ from typing import Any
 
 import httpx
 import pytest
-import typer
 from typer.core import TyperGroup
 
 from app.adapters.registry import adapters
-from app.cli import app as command_line
+from app.cli.commands import loaded
 from app.engine.changes import changing
 from app.engine.configuration import ADMIN_KEY_SETTING
 from app.engine.declared import DeclarationDesk
@@ -251,7 +250,7 @@ def test_the_command_line_understands_what_a_guide_writes(words: list[str]) -> N
 
 @pytest.mark.parametrize("words", [words for name in GUIDES for words in mentioned_commands(page(name))], ids=" ".join)
 def test_the_command_line_has_the_commands_that_a_guide_mentions(words: list[str]) -> None:
-    command, rest = typer.main.get_command(command_line), list(words)
+    command, rest = loaded(words[0]), words[1:]
     while isinstance(command, TyperGroup):
         command = command.commands[rest.pop(0)]
 

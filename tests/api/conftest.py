@@ -19,6 +19,7 @@ from app.store import keys as key_store
 from app.store.keys import hash_key
 from app.wiring import Outside
 from tests.api.vendor import Studio
+from tests.databases import migrated_in
 from tests.gateways import CHANNEL, KEY, KEY_TEXT, Script, Vendor, ended
 
 STRANGER_TEXT = "sk-test-2"
@@ -69,6 +70,7 @@ async def site_on(
     studio = Studio()
     vendor = Vendor(script or studio)
     chosen = {"keep_results": False, **settings}
+    migrated_in(folder)
     app = create_app(Settings(data_dir=folder, secret_key="tests", _env_file=None, **chosen), Outside(upstream=vendor))
     async with app.router.lifespan_context(app):
         gateway: Gateway = app.state.gateway
@@ -93,6 +95,20 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
     """The application over the scripted vendor and the sandbox."""
     async with site_on(tmp_path) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+async def _module_site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+    async with site_on(tmp_path_factory.mktemp("site")) as running:
+        yield running
+
+
+@pytest.fixture
+def shared_site(_module_site: Site) -> Site:
+    """One application for all tests of a module that leave nothing behind; its vendor forgets what it was asked before."""
+    _module_site.vendor.requests.clear()
+    _module_site.vendor.bodies.clear()
+    return _module_site
 
 
 def error_of(answer: httpx.Response) -> dict[str, Any]:

@@ -53,26 +53,26 @@ def test_nothing_shown_is_no_key(headers: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("headers", SHOWN)
-async def test_every_spelling_opens_the_door(site: Site, headers: dict[str, str]) -> None:
-    async with client_of(site.app, **headers) as client:
+async def test_every_spelling_opens_the_door(shared_site: Site, headers: dict[str, str]) -> None:
+    async with client_of(shared_site.app, **headers) as client:
         assert (await client.get("/v1/models")).status_code == 200
 
 
 @pytest.mark.parametrize("text", ["sk-unknown", "' OR 1=1 --", "%", "sk-test-1\u00e9", "x" * 10_000, "sk-test-"])
-async def test_an_unknown_key_is_401_whatever_it_holds(site: Site, text: str) -> None:
-    async with client_of(site.app) as client:
+async def test_an_unknown_key_is_401_whatever_it_holds(shared_site: Site, text: str) -> None:
+    async with client_of(shared_site.app) as client:
         answer = await client.get("/v1/models", headers={b"authorization": f"Bearer {text}".encode()})
     assert answer.status_code == 401
     assert error_of(answer)["code"] == "invalid_api_key"
 
 
 @pytest.mark.parametrize("headers", HOSTILE)
-async def test_badhost_header_cannot_change_auth_outcome(site: Site, headers: dict[str, str]) -> None:
-    async with client_of(site.app) as nobody:
+async def test_badhost_header_cannot_change_auth_outcome(shared_site: Site, headers: dict[str, str]) -> None:
+    async with client_of(shared_site.app) as nobody:
         assert (await nobody.get("/v1/models", headers=headers)).status_code == 401
         assert (await nobody.post("/v1/videos", headers=headers, json={})).status_code == 401
         assert (await nobody.get("/healthz", headers=headers)).status_code == 200
-    assert (await site.client.get("/v1/models", headers=headers)).status_code == 200
+    assert (await shared_site.client.get("/v1/models", headers=headers)).status_code == 200
 
 
 @pytest.mark.parametrize("host", ["evil.example.com/healthz?", "[::1", "", 'a"><script>', "a b"])

@@ -75,16 +75,16 @@ async def test_bracket_names_of_a_form_rebuild_objects(site: Site) -> None:
         (FORM, b"".join(part(f"a{number}", "1") for number in range(2000)) + b"--cut--\r\n"),
     ],
 )
-async def test_what_is_not_what_it_says_is_a_400(site: Site, kind: str, body: bytes) -> None:
-    answer = await site.client.post("/v1/videos", content=body, headers={"content-type": kind})
+async def test_what_is_not_what_it_says_is_a_400(shared_site: Site, kind: str, body: bytes) -> None:
+    answer = await shared_site.client.post("/v1/videos", content=body, headers={"content-type": kind})
     assert answer.status_code == 400
     assert error_of(answer)["code"] == "invalid_value"
-    assert site.vendor.requests == []
+    assert shared_site.vendor.requests == []
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "text/xml", "garbage", "application/json; charset=utf-16", "image/png"])
-async def test_another_content_type_is_a_415(site: Site, kind: str) -> None:
-    answer = await site.client.post("/v1/videos", content=JSON, headers={"content-type": kind})
+async def test_another_content_type_is_a_415(shared_site: Site, kind: str) -> None:
+    answer = await shared_site.client.post("/v1/videos", content=JSON, headers={"content-type": kind})
     assert answer.status_code == 415
     assert error_of(answer)["code"] == "unsupported_media_type"
 

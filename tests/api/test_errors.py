@@ -160,8 +160,8 @@ def test_a_failed_job_is_told_with_its_id_and_code() -> None:
 
 
 @pytest.mark.parametrize("path", ["/v1", "/v1/nothing", "/v1/videos/a/b/c", "/v1/images", "/files", "/V1/videos"])
-async def test_an_unknown_path_is_a_404_of_ours(site: Site, path: str) -> None:
-    answer = await site.client.get(path)
+async def test_an_unknown_path_is_a_404_of_ours(shared_site: Site, path: str) -> None:
+    answer = await shared_site.client.get(path)
     assert answer.status_code == 404
     assert error_of(answer)["code"] == "unknown_path"
 
@@ -185,8 +185,8 @@ async def test_what_only_openai_has_had_is_a_404_that_says_what_there_is(site: S
         ("POST", "/healthz", "GET, HEAD"),
     ],
 )
-async def test_a_wrong_method_names_every_right_one(site: Site, method: str, path: str, allowed: str) -> None:
-    answer = await site.client.request(method, path)
+async def test_a_wrong_method_names_every_right_one(shared_site: Site, method: str, path: str, allowed: str) -> None:
+    answer = await shared_site.client.request(method, path)
     assert answer.status_code == 405
     assert error_of(answer)["code"] == "method_not_allowed"
     assert answer.headers["allow"] == allowed
@@ -234,12 +234,12 @@ async def test_what_a_vendor_does_to_a_create(site: Site, refusal: httpx.Respons
         ({**VIDEO, "image": "http://127.0.0.1/a.png"}, "invalid_value", "image"),
     ],
 )
-async def test_a_refusal_names_the_clients_own_field(site: Site, body: dict[str, object], code: str, param: str) -> None:
-    answer = await site.client.post("/v1/videos", json=body)
+async def test_a_refusal_names_the_clients_own_field(shared_site: Site, body: dict[str, object], code: str, param: str) -> None:
+    answer = await shared_site.client.post("/v1/videos", json=body)
     assert answer.status_code == 400
     assert error_of(answer)["param"] == param
     assert error_of(answer)["code"] == code
-    assert site.vendor.requests == []
+    assert shared_site.vendor.requests == []
 
 
 async def test_a_draining_gateway_sends_clients_elsewhere(site: Site) -> None:

@@ -184,13 +184,13 @@ async def test_a_fault_of_ours_after_the_202_is_logged_and_the_job_ends(site: Si
     ],
 )
 async def test_what_is_refused_before_anything_is_stored_is_no_202(
-    site: Site, change: dict[str, Any], status: int, param: str
+    shared_site: Site, change: dict[str, Any], status: int, param: str
 ) -> None:
-    refused = await site.client.post(GENERATIONS, json={**LATER, **change})
+    refused = await shared_site.client.post(GENERATIONS, json={**LATER, **change})
     assert refused.status_code == status
     assert error_of(refused)["param"] == param
-    assert await stored(site.gateway) == []
-    assert site.vendor.requests == []
+    assert await stored(shared_site.gateway) == []
+    assert shared_site.vendor.requests == []
 
 
 async def test_a_stream_is_not_made_in_the_background_by_a_header_either(site: Site) -> None:
@@ -306,8 +306,8 @@ async def test_warnings_stand_in_header_and_body(site: Site) -> None:
 
 
 @pytest.mark.parametrize("image_id", ["image_0000000000000000000000000", "a%00b", "%27;--", "x" * 3000, "generations", "视频"])
-async def test_an_unknown_picture_is_a_404(site: Site, image_id: str) -> None:
-    answer = await site.client.get(f"/v1/images/{image_id}")
+async def test_an_unknown_picture_is_a_404(shared_site: Site, image_id: str) -> None:
+    answer = await shared_site.client.get(f"/v1/images/{image_id}")
     assert (answer.status_code, error_of(answer)["code"]) == (404, "task_not_exist")
 
 

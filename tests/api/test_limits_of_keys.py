@@ -16,7 +16,7 @@ from starlette.responses import Response
 from app.api import errors, middleware
 from app.api.answers import json_answer
 from app.api.deps import CurrentKey, GatewayDep, base_url
-from app.cli.serve import configured
+from app.cli.serving import configured
 from app.domain.channels import Key
 from app.engine.rates import Rates, rates_of
 from app.engine.turns import Refusals
@@ -199,7 +199,7 @@ async def test_without_proxies_of_ours_nobody_can_say_that_he_comes_from_elsewhe
 
 
 def test_the_server_itself_believes_no_proxy() -> None:
-    config = configured(Settings(_env_file=None), "127.0.0.1", 8000, 1)
+    config = configured(60, "127.0.0.1", 8000, 1)
     assert config.proxy_headers is False
 
 

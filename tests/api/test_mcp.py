@@ -146,9 +146,9 @@ async def test_what_is_no_message_is_refused_in_the_usual_body(site: Site) -> No
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'{"jsonrpc": "2.0", "id": 1}', b"[" * 100_000, b'{"a": \xff}'])
 @pytest.mark.parametrize("version", ["2025-06-18", "2026-07-28", "soon"])
-async def test_what_is_no_protocol_is_an_error_of_the_protocol(site: Site, body: bytes, version: str) -> None:
+async def test_what_is_no_protocol_is_an_error_of_the_protocol(shared_site: Site, body: bytes, version: str) -> None:
     headers = {**ACCEPT, "content-type": "application/json", "mcp-protocol-version": version}
-    answer = await site.client.post("/mcp", content=body, headers=headers)
+    answer = await shared_site.client.post("/mcp", content=body, headers=headers)
     assert answer.status_code == 400
     assert answer.json()["jsonrpc"] == "2.0"
     assert "message" in answer.json()["error"]
@@ -164,8 +164,8 @@ async def test_what_is_no_protocol_is_an_error_of_the_protocol(site: Site, body:
         ("list_models", {"kind": "\ud800"}),
     ],
 )
-async def test_half_a_character_is_refused_by_the_tool(site: Site, tool: str, arguments: dict[str, Any]) -> None:
-    refused = await say_newly(site.client, tool, arguments)
+async def test_half_a_character_is_refused_by_the_tool(shared_site: Site, tool: str, arguments: dict[str, Any]) -> None:
+    refused = await say_newly(shared_site.client, tool, arguments)
     assert refused.failed
     assert refused.value["type"] == "invalid_request_error"
 
@@ -320,15 +320,15 @@ async def test_liberties_are_reported_as_over_http(site: Site) -> None:
 
 
 @pytest.mark.parametrize("wish", REFUSED, ids=lambda wish: str(wish)[:60])
-async def test_a_refusal_has_the_message_and_the_code_of_the_http_api(site: Site, wish: dict[str, Any]) -> None:
-    refused = await use(site.client, "make_video", **wish)
+async def test_a_refusal_has_the_message_and_the_code_of_the_http_api(shared_site: Site, wish: dict[str, Any]) -> None:
+    refused = await use(shared_site.client, "make_video", **wish)
     over_http = error_of(
-        await site.client.post("/v1/videos", content=json.dumps(wish), headers={"content-type": "application/json"})
+        await shared_site.client.post("/v1/videos", content=json.dumps(wish), headers={"content-type": "application/json"})
     )
     assert refused.failed
     assert refused.text.startswith(f"{over_http['message']} (code: {over_http['code']}")
     assert {**refused.value, "request_id": ""} == {**over_http, "request_id": ""}
-    assert site.vendor.requests == []
+    assert shared_site.vendor.requests == []
 
 
 async def test_a_vendors_refusal_reaches_the_agent(site: Site) -> None:
@@ -381,11 +381,13 @@ async def test_a_job_that_fails_is_an_error_of_its_making_but_not_of_looking_at_
         ("list_models", {"mode": ["t2v"]}, "mode"),
     ],
 )
-async def test_arguments_that_are_the_tools_own_are_checked(site: Site, tool: str, arguments: dict[str, Any], param: str) -> None:
-    refused = await use(site.client, tool, **arguments)
+async def test_arguments_that_are_the_tools_own_are_checked(
+    shared_site: Site, tool: str, arguments: dict[str, Any], param: str
+) -> None:
+    refused = await use(shared_site.client, tool, **arguments)
     assert refused.failed
     assert refused.value["param"] == param
-    assert site.vendor.requests == []
+    assert shared_site.vendor.requests == []
 
 
 async def test_an_unknown_tool_is_an_error_of_the_protocol(site: Site) -> None:

@@ -119,8 +119,8 @@ async def test_an_unknown_after_gives_an_empty_page(site: Site, after: str) -> N
 
 
 @pytest.mark.parametrize(("name", "value"), [("limit", "101"), ("limit", "-1"), ("limit", "many"), ("order", "up")])
-async def test_bad_list_parameters_are_400_and_named(site: Site, name: str, value: str) -> None:
-    answer = await site.client.get("/v1/videos", params={name: value})
+async def test_bad_list_parameters_are_400_and_named(shared_site: Site, name: str, value: str) -> None:
+    answer = await shared_site.client.get("/v1/videos", params={name: value})
     assert answer.status_code == 400
     assert error_of(answer)["param"] == name
     assert error_of(answer)["type"] == "invalid_request_error"

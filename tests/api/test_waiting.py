@@ -59,8 +59,8 @@ async def test_when_the_time_is_over_the_job_is_shown_as_it_is(site: Site, wait:
 
 @pytest.mark.parametrize("wait", ["-1", "61", "60.5", "soon", "", "nan", "inf", "1e9"])
 @pytest.mark.parametrize("path", ["/v1/videos/{}", "/v1/video/generations/{}", "/v1/images/{}"])
-async def test_a_time_out_of_bounds_is_refused_by_name(site: Site, path: str, wait: str) -> None:
-    answer = await site.client.get(path.format("task_1"), params={"wait": wait})
+async def test_a_time_out_of_bounds_is_refused_by_name(shared_site: Site, path: str, wait: str) -> None:
+    answer = await shared_site.client.get(path.format("task_1"), params={"wait": wait})
     assert answer.status_code == 400
     assert (error_of(answer)["code"], error_of(answer)["param"]) == ("invalid_value", "wait")
 

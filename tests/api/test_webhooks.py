@@ -135,13 +135,15 @@ async def test_a_job_without_an_address_tells_nobody(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "address", ["http://app.example.com/", "https://10.0.0.1/", "https://localhost/hook", "ftp://app.example.com"]
 )
-async def test_an_address_that_may_not_be_told_is_refused_before_anything_starts(site: Site, field: str, address: str) -> None:
+async def test_an_address_that_may_not_be_told_is_refused_before_anything_starts(
+    shared_site: Site, field: str, address: str
+) -> None:
     answers: list[Any] = [
-        await site.client.post("/v1/videos", json={**VIDEO, field: address}),
-        await site.client.post("/v1/images/generations", json={**IMAGE, field: address}),
+        await shared_site.client.post("/v1/videos", json={**VIDEO, field: address}),
+        await shared_site.client.post("/v1/images/generations", json={**IMAGE, field: address}),
     ]
     assert [(answer.status_code, error_of(answer)["param"]) for answer in answers] == [(400, field)] * 2
-    assert site.vendor.requests == []
+    assert shared_site.vendor.requests == []
 
 
 async def test_an_event_waits_for_the_commit_and_not_for_the_receiver(tmp_path: Path) -> None:

@@ -8,14 +8,23 @@ each is answered by one line: `start PORT` -> the process id, `kill PID` and `st
 import os
 import signal
 import sys
+from importlib import import_module
 from pathlib import Path
 
 from app.adapters.registry import adapters, catalogue
 from app.cli.serve import serve_command
 
+# what a gateway loads when it needs it, which each child would have to do anew
+_LOADED_LATER = (
+    *("app.main", "app.cli.serving", "app.engine.first_run", "app.store.migrate", "app.engine.aiohttp_carrier"),
+    *("app.engine.guarded_resolver", "app.engine.rate_source", "cryptography.fernet", "cryptography.hazmat.primitives.kdf.hkdf"),
+)
+
 
 def main() -> None:
     """Obeys until the input ends; children write to the file named by the first argument."""
+    for name in _LOADED_LATER:
+        import_module(name)
     for name in adapters():
         catalogue(name)
     log = Path(sys.argv[1])

@@ -1,7 +1,7 @@
 """The console as somebody's browser sees it, over the application of the API tests."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,8 +30,23 @@ class Rooms:
 
 @pytest.fixture
 async def rooms(tmp_path: Path) -> AsyncIterator[Rooms]:
+    """A console of the test's own."""
+    async with rooms_in(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+async def shared_rooms(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Rooms]:
+    """One console for the tests of a module that only look, or are refused."""
+    async with rooms_in(tmp_path_factory.mktemp("rooms")) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def rooms_in(folder: Path) -> AsyncIterator[Rooms]:
+    """The console over an application in this folder."""
     async with AsyncExitStack() as stack:
-        site = await stack.enter_async_context(site_on(tmp_path))
+        site = await stack.enter_async_context(site_on(folder))
         async with changing(site.gateway.database) as connection:
             await setting_store.put(connection, ADMIN_KEY_SETTING, hash_key(ADMIN))
         await site.gateway.configuration.refresh()

@@ -113,8 +113,8 @@ async def test_the_page_of_a_key_changes_it_by_the_admin_api(rooms: Rooms) -> No
 
 
 @pytest.mark.parametrize("name", ["key_none", "%00", "a%2Fb", "x" * 3_000])
-async def test_a_key_that_there_is_not_is_a_page_that_says_so(rooms: Rooms, name: str) -> None:
-    assert (await rooms.operator.get(f"/console/keys/{name}")).status_code == 404
+async def test_a_key_that_there_is_not_is_a_page_that_says_so(shared_rooms: Rooms, name: str) -> None:
+    assert (await shared_rooms.operator.get(f"/console/keys/{name}")).status_code == 404
 
 
 def test_a_key_is_active_disabled_or_expired() -> None:

@@ -105,8 +105,8 @@ async def test_another_keys_job_fills_nothing(rooms: Rooms) -> None:
 
 
 @pytest.mark.parametrize("text", ["nothing", "\x00", "纸船", "%"])
-async def test_an_id_that_no_job_has_is_404(rooms: Rooms, text: str) -> None:
-    assert (await rooms.operator.get("/console/playground", params={"job": text})).status_code == 404
+async def test_an_id_that_no_job_has_is_404(shared_rooms: Rooms, text: str) -> None:
+    assert (await shared_rooms.operator.get("/console/playground", params={"job": text})).status_code == 404
 
 
 async def test_without_a_session_the_page_leads_to_the_sign_in(rooms: Rooms) -> None:
@@ -171,8 +171,8 @@ async def test_a_forged_page_asks_nothing(rooms: Rooms, path: str) -> None:
 @pytest.mark.parametrize(
     "body", [[], {"path": "/v1/videos"}, {"path": 1, "json": {}}, {"path": "/v1/videos", "json": {}, "more": 1}]
 )
-async def test_what_is_no_request_is_refused_with_json(rooms: Rooms, body: object) -> None:
-    answer = await asked(rooms.holder, "/console/explain", body)
+async def test_what_is_no_request_is_refused_with_json(shared_rooms: Rooms, body: object) -> None:
+    answer = await asked(shared_rooms.holder, "/console/explain", body)
     assert answer.status_code == 400
     error_of(answer)
 

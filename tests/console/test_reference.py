@@ -25,8 +25,8 @@ async def test_every_endpoint_is_listed_and_leads_to_its_own_place(rooms: Rooms)
 
 
 @pytest.mark.parametrize("path", ["", *(f"/{tag}" for tag in TAGS)])
-async def test_a_page_is_small_and_brings_nothing_from_elsewhere(path: str, rooms: Rooms) -> None:
-    answer = await rooms.nobody.get(f"/docs{path}")
+async def test_a_page_is_small_and_brings_nothing_from_elsewhere(path: str, shared_rooms: Rooms) -> None:
+    answer = await shared_rooms.nobody.get(f"/docs{path}")
     assert answer.status_code == 200
     assert len(answer.content) < LARGEST
     assert "default-src 'none'" in answer.headers["content-security-policy"]

@@ -149,8 +149,8 @@ async def test_a_session_survives_a_new_secret_as_long_as_the_old_one_is_known(r
 
 
 @pytest.mark.parametrize("cookie", ["", "x", "x" * 2_000, "W10.abc", "%00"])
-async def test_a_damaged_cookie_is_no_session(rooms: Rooms, cookie: str) -> None:
-    assert rooms.site.gateway.sessions.read({COOKIE: cookie}) is None
+async def test_a_damaged_cookie_is_no_session(shared_rooms: Rooms, cookie: str) -> None:
+    assert shared_rooms.site.gateway.sessions.read({COOKIE: cookie}) is None
 
 
 @pytest.mark.parametrize(

@@ -89,14 +89,14 @@ async def test_the_reader_writes_first_and_last_day(rooms: Rooms) -> None:
     "query",
     ["from=yesterday", "from=2026-02-30", "to=2020-01-01&from=2021-01-01", "by=moon", "show=moon", "days=0", "days=x", "days=9999"],
 )
-async def test_a_period_that_is_none_is_refused(rooms: Rooms, query: str) -> None:
-    assert (await rooms.operator.get(f"/console/usage?{query}")).status_code == 400
+async def test_a_period_that_is_none_is_refused(shared_rooms: Rooms, query: str) -> None:
+    assert (await shared_rooms.operator.get(f"/console/usage?{query}")).status_code == 400
 
 
 @pytest.mark.parametrize("query", ["from=0001-01-01&to=9999-12-31", "to=0001-01-01", "from=&to=", "key_id=%00", "model=a%0Ab"])
-async def test_extreme_choices_are_answered(rooms: Rooms, query: str) -> None:
-    await counted(rooms)
-    assert (await rooms.operator.get(f"/console/usage?{query}")).status_code == 200
+async def test_extreme_choices_are_answered(shared_rooms: Rooms, query: str) -> None:
+    await counted(shared_rooms)
+    assert (await shared_rooms.operator.get(f"/console/usage?{query}")).status_code == 200
 
 
 async def test_the_files_are_what_the_page_shows(rooms: Rooms) -> None:
@@ -123,9 +123,9 @@ async def test_a_holder_sees_only_their_own_usage(rooms: Rooms) -> None:
 
 
 @pytest.mark.parametrize("path", ["/console/usage/ledger", "/console/usage/groups"])
-async def test_ledger_and_group_prices_are_the_operators(rooms: Rooms, path: str) -> None:
-    assert (await rooms.operator.get(path)).status_code == 200
-    assert (await rooms.holder.get(path)).status_code == 403
+async def test_ledger_and_group_prices_are_the_operators(shared_rooms: Rooms, path: str) -> None:
+    assert (await shared_rooms.operator.get(path)).status_code == 200
+    assert (await shared_rooms.holder.get(path)).status_code == 403
 
 
 async def moved(rooms: Rooms, *names: str, key_id: str = KEY.id) -> None:

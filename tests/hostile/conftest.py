@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import httpx
 import pytest
@@ -15,22 +14,23 @@ from app.engine.gateway import Gateway
 from app.store import settings as setting_store
 from app.store.keys import hash_key
 from app.store.tables import jobs
-from tests.api.conftest import Site, client_of, site_on
+from tests.api.conftest import Site, _module_site, client_of, shared_site, site
 
 ADMIN_TEXT = "fg-admin-hostile-canary"
-
-
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    """The application over the scripted vendor and the sandbox."""
-    async with site_on(tmp_path) as running:
-        yield running
+__all__ = ["_module_site", "admin_of", "shared_site", "site"]
 
 
 @pytest.fixture
 async def admin(site: Site) -> AsyncIterator[httpx.AsyncClient]:
     """A client that shows the admin key."""
     async with admin_of(site) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+async def shared_admin(_module_site: Site) -> AsyncIterator[httpx.AsyncClient]:
+    """The same at the application that the tests of a module share."""
+    async with admin_of(_module_site) as client:
         yield client
 
 

@@ -46,6 +46,11 @@ class GatewayProcess:
     _silent: bool = True  # it has ended and will say no more
     _said: asyncio.Condition = field(default_factory=asyncio.Condition)
 
+    @property
+    def running(self) -> bool:
+        """Whether it was started and not ended since."""
+        return self._process is not None
+
     async def start(self) -> None:
         """Starts it and waits until it takes requests."""
         self.lines.clear()

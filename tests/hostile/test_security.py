@@ -62,9 +62,11 @@ def test_the_route_table_was_found() -> None:
 @pytest.mark.parametrize(
     "headers", MISLEADING, ids=lambda headers: " ".join(f"{name}={value}" for name, value in headers.items())[:60]
 )
-async def test_badhost_header_cannot_change_auth_outcome(site: Site, admin: httpx.AsyncClient, headers: dict[str, str]) -> None:
+async def test_badhost_header_cannot_change_auth_outcome(
+    shared_site: Site, shared_admin: httpx.AsyncClient, headers: dict[str, str]
+) -> None:
     for shown in ("", KEY_TEXT, ADMIN_TEXT, "sk-unknown"):
-        async with client_of(site.app, shown) as plain, client_of(site.app, shown, **headers) as misled:
+        async with client_of(shared_site.app, shown) as plain, client_of(shared_site.app, shown, **headers) as misled:
             for method, path in GUARDED:
                 if method == "DELETE" and shown == ADMIN_TEXT:
                     continue
@@ -72,19 +74,19 @@ async def test_badhost_header_cannot_change_auth_outcome(site: Site, admin: http
                 found = await misled.request(method, _filled(path), content=b"{}")
                 assert found.status_code == expected.status_code, (method, path, shown)
                 assert _code(found) == _code(expected), (method, path, shown)
-    assert site.vendor.creates() == 0
+    assert shared_site.vendor.creates() == 0
 
 
 @pytest.mark.parametrize(("method", "path"), OF_JOBS)
-async def test_every_job_route_404_for_foreign_owner(site: Site, method: str, path: str) -> None:
-    job = await site.finished()
-    asked = len(site.vendor.requests)
-    foreign = await site.stranger.request(method, path.format(job_id=job["id"]), json={"prompt": "mine now"})
-    unknown = await site.stranger.request(method, path.format(job_id="task_unknown"), json={"prompt": "mine now"})
+async def test_every_job_route_404_for_foreign_owner(shared_site: Site, method: str, path: str) -> None:
+    job = await shared_site.finished()
+    asked = len(shared_site.vendor.requests)
+    foreign = await shared_site.stranger.request(method, path.format(job_id=job["id"]), json={"prompt": "mine now"})
+    unknown = await shared_site.stranger.request(method, path.format(job_id="task_unknown"), json={"prompt": "mine now"})
     assert foreign.status_code == 404
     assert _comparable(foreign, job["id"]) == _comparable(unknown, "task_unknown")
-    assert len(site.vendor.requests) == asked
-    assert (await site.client.get(f"/v1/videos/{job['id']}")).json() == job
+    assert len(shared_site.vendor.requests) == asked
+    assert (await shared_site.client.get(f"/v1/videos/{job['id']}")).json() == job
 
 
 @pytest.mark.parametrize(
@@ -98,13 +100,13 @@ async def test_every_job_route_404_for_foreign_owner(site: Site, method: str, pa
         ("/v1/video/generations", {"model": "m", "prompt": "mine now", "metadata": {"task_id": "{id}"}, "mode": "extend"}),
     ],
 )
-async def test_another_keys_job_is_no_source_wherever_its_id_stands(site: Site, path: str, body: dict[str, Any]) -> None:
-    job = await site.finished()
-    creates = site.vendor.creates()
-    answer = await site.stranger.post(path, content=json.dumps(body).replace("{id}", job["id"]))
+async def test_another_keys_job_is_no_source_wherever_its_id_stands(shared_site: Site, path: str, body: dict[str, Any]) -> None:
+    job = await shared_site.finished()
+    creates = shared_site.vendor.creates()
+    answer = await shared_site.stranger.post(path, content=json.dumps(body).replace("{id}", job["id"]))
     assert 400 <= answer.status_code < 500
     error_of(answer)
-    assert site.vendor.creates() == creates
+    assert shared_site.vendor.creates() == creates
 
 
 async def test_every_admin_route_403_for_user_key(site: Site, admin: httpx.AsyncClient) -> None:
@@ -120,15 +122,15 @@ async def test_every_admin_route_403_for_user_key(site: Site, admin: httpx.Async
 
 
 @pytest.mark.parametrize("text", SQL)
-async def test_sql_metacharacters_in_bearer(site: Site, admin: httpx.AsyncClient, text: str) -> None:
+async def test_sql_metacharacters_in_bearer(shared_site: Site, shared_admin: httpx.AsyncClient, text: str) -> None:
     for name, value in (("authorization", f"Bearer {text}"), ("authorization", text), ("x-api-key", text), ("api-key", text)):
-        async with client_of(site.app) as client:
+        async with client_of(shared_site.app) as client:
             for path in ("/v1/videos", "/v1/models", "/admin/keys", "/admin/jobs"):
                 answer = await client.get(path, headers=[(name, value)])
                 assert answer.status_code == 401, (name, path)
                 error_of(answer)
-    assert (await site.client.get("/v1/videos")).status_code == 200
-    assert len((await admin.get("/admin/keys")).json()["data"]) == 2
+    assert (await shared_site.client.get("/v1/videos")).status_code == 200
+    assert len((await shared_admin.get("/admin/keys")).json()["data"]) == 2
 
 
 HOSTILE_FIELDS: dict[str, Any] = {

@@ -20,6 +20,7 @@ from app.settings import Settings
 from app.store import channels as channel_store
 from app.store import keys as key_store
 from app.store.keys import hash_key
+from tests.databases import migrated_in
 from tests.gateways import KEY, KEY_TEXT, stored
 from tests.servers import serve
 
@@ -89,6 +90,7 @@ OPEN: list[Gateway] = []  # the gateways of this process that run now
 async def gate_on(folder: Path, *channels: Channel, **settings: Any) -> AsyncIterator[Gate]:
     """The application, started, on a socket, with these channels and one key."""
     chosen = {"keep_results": False, **settings}
+    migrated_in(folder)
     app = create_app(Settings(data_dir=folder, secret_key="tests", _env_file=None, **chosen))
     async with app.router.lifespan_context(app):
         gateway: Gateway = app.state.gateway

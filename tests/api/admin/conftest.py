@@ -1,6 +1,7 @@
 """The application with an admin key."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import httpx
 import pytest
@@ -17,6 +18,20 @@ ADMIN_TEXT = "fg-admin-test"
 @pytest.fixture
 async def admin(site: Site) -> AsyncIterator[httpx.AsyncClient]:
     """A client that shows the admin key."""
+    async with admin_of(site) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+async def shared_admin(_module_site: Site) -> AsyncIterator[httpx.AsyncClient]:
+    """The same at the application that the tests of a module share."""
+    async with admin_of(_module_site) as client:
+        yield client
+
+
+@asynccontextmanager
+async def admin_of(site: Site) -> AsyncIterator[httpx.AsyncClient]:
+    """Gives the application an admin key, and a client that shows it."""
     async with changing(site.gateway.database) as connection:
         await setting_store.put(connection, ADMIN_KEY_SETTING, hash_key(ADMIN_TEXT))
     await site.gateway.configuration.refresh()

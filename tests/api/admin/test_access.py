@@ -30,17 +30,19 @@ def test_every_admin_path_is_behind_the_gate() -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
-async def test_every_admin_route_403_for_user_key(site: Site, admin: httpx.AsyncClient, method: str, path: str) -> None:
-    answer = await site.client.request(method, path.replace("{", "").replace("}", ""))
+async def test_every_admin_route_403_for_user_key(
+    shared_site: Site, shared_admin: httpx.AsyncClient, method: str, path: str
+) -> None:
+    answer = await shared_site.client.request(method, path.replace("{", "").replace("}", ""))
     assert answer.status_code == 403
     assert error_of(answer)["code"] == "permission_denied"
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 async def test_every_admin_route_401_without_or_with_an_unknown_key(
-    site: Site, admin: httpx.AsyncClient, method: str, path: str
+    shared_site: Site, shared_admin: httpx.AsyncClient, method: str, path: str
 ) -> None:
-    async with client_of(site.app) as nobody, client_of(site.app, "fg-admin-guess") as guesser:
+    async with client_of(shared_site.app) as nobody, client_of(shared_site.app, "fg-admin-guess") as guesser:
         for client in (nobody, guesser):
             answer = await client.request(method, path, content=b"{", headers={"content-type": "application/json"})
             assert answer.status_code == 401
@@ -58,8 +60,8 @@ async def test_the_admin_key_is_no_client_key(site: Site, admin: httpx.AsyncClie
 
 
 @pytest.mark.parametrize("text", ["' OR 1=1 --", "%", "_" * 7, "\x7f"])
-async def test_sql_metacharacters_in_bearer(site: Site, admin: httpx.AsyncClient, text: str) -> None:
-    answer = await admin.get("/admin/keys", headers={"authorization": f"Bearer {text}"})
+async def test_sql_metacharacters_in_bearer(shared_site: Site, shared_admin: httpx.AsyncClient, text: str) -> None:
+    answer = await shared_admin.get("/admin/keys", headers={"authorization": f"Bearer {text}"})
     assert answer.status_code == 401
 
 

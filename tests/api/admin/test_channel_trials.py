@@ -65,11 +65,11 @@ async def test_each_credential_is_tried_and_the_wrong_one_named_without_its_secr
     ],
 )
 async def test_what_cannot_be_is_a_400_naming_the_field_and_asks_nobody(
-    site: Site, admin: httpx.AsyncClient, changes: dict[str, Any], param: str
+    shared_site: Site, shared_admin: httpx.AsyncClient, changes: dict[str, Any], param: str
 ) -> None:
-    answer = await admin.post("/admin/channels/test", json={**BODY, **changes})
+    answer = await shared_admin.post("/admin/channels/test", json={**BODY, **changes})
     assert (answer.status_code, error_of(answer)["param"]) == (400, param)
-    assert not site.vendor.requests
+    assert not shared_site.vendor.requests
 
 
 async def test_two_service_accounts_are_not_judged_by_one_token(site: Site, admin: httpx.AsyncClient) -> None:

@@ -140,26 +140,26 @@ async def test_lists_turn_pages_by_next(admin: httpx.AsyncClient) -> None:
     ],
 )
 async def test_what_cannot_be_is_a_400_naming_the_field(
-    site: Site, admin: httpx.AsyncClient, changes: dict[str, Any], code: str, param: str
+    shared_site: Site, shared_admin: httpx.AsyncClient, changes: dict[str, Any], code: str, param: str
 ) -> None:
     # written here, because the client's own writer refuses broken Unicode
     text = json.dumps({**BODY, **changes})
-    answer = await admin.post("/admin/channels", content=text, headers={"content-type": "application/json"})
+    answer = await shared_admin.post("/admin/channels", content=text, headers={"content-type": "application/json"})
     assert answer.status_code == 400, answer.text
     assert (error_of(answer)["code"], error_of(answer)["param"]) == (code, param)
     assert "canary" not in answer.text
-    assert len((await admin.get("/admin/channels")).json()["data"]) == 2
+    assert len((await shared_admin.get("/admin/channels")).json()["data"]) == 2
 
 
 @pytest.mark.parametrize("missing", ["name", "adapter"])
-async def test_a_missing_field_is_named(admin: httpx.AsyncClient, missing: str) -> None:
-    answer = await admin.post("/admin/channels", json={name: value for name, value in BODY.items() if name != missing})
+async def test_a_missing_field_is_named(shared_admin: httpx.AsyncClient, missing: str) -> None:
+    answer = await shared_admin.post("/admin/channels", json={name: value for name, value in BODY.items() if name != missing})
     assert (answer.status_code, error_of(answer)["code"], error_of(answer)["param"]) == (400, "missing_required_parameter", missing)
 
 
 @pytest.mark.parametrize("body", [b"{", b"", b"[]", b"null", b'"text"', b"\xff"])
-async def test_a_body_that_is_no_object_is_a_400(admin: httpx.AsyncClient, body: bytes) -> None:
-    answer = await admin.post("/admin/channels", content=body, headers={"content-type": "application/json"})
+async def test_a_body_that_is_no_object_is_a_400(shared_admin: httpx.AsyncClient, body: bytes) -> None:
+    answer = await shared_admin.post("/admin/channels", content=body, headers={"content-type": "application/json"})
     assert answer.status_code == 400
     assert error_of(answer)["type"] == "invalid_request_error"
 
@@ -242,10 +242,10 @@ async def test_the_name_of_a_deleted_channel_is_free_again(admin: httpx.AsyncCli
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
 @pytest.mark.parametrize("channel_id", ["ch_none", "%00", "a%2Fb", "a'b"])
-async def test_an_unknown_channel_is_a_404(admin: httpx.AsyncClient, method: str, channel_id: str) -> None:
-    answer = await admin.request(method, f"/admin/channels/{channel_id}", json={} if method == "PATCH" else None)
+async def test_an_unknown_channel_is_a_404(shared_admin: httpx.AsyncClient, method: str, channel_id: str) -> None:
+    answer = await shared_admin.request(method, f"/admin/channels/{channel_id}", json={} if method == "PATCH" else None)
     assert answer.status_code == 404
-    assert (await admin.post(f"/admin/channels/{channel_id}/test")).status_code == 404
+    assert (await shared_admin.post(f"/admin/channels/{channel_id}/test")).status_code == 404
 
 
 async def test_testing_a_channel_makes_the_cheapest_call(site: Site, admin: httpx.AsyncClient) -> None:

@@ -182,6 +182,6 @@ async def test_another_keys_source_does_not_exist(site: Site, admin: httpx.Async
         ({"path": "/v1/videos", "form": [["image", {"filename": "a.png", "base64": "no!"}]]}, "form"),
     ],
 )
-async def test_what_cannot_be_explained_is_a_400(admin: httpx.AsyncClient, body: dict[str, Any], param: str | None) -> None:
-    answer = await admin.post("/admin/explain", json=body)
+async def test_what_cannot_be_explained_is_a_400(shared_admin: httpx.AsyncClient, body: dict[str, Any], param: str | None) -> None:
+    answer = await shared_admin.post("/admin/explain", json=body)
     assert (answer.status_code, error_of(answer)["param"]) == (400, param)

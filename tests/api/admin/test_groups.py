@@ -84,8 +84,8 @@ async def test_what_cannot_be_is_a_400_naming_the_field(admin: httpx.AsyncClient
 
 
 @pytest.mark.parametrize("name", ["%00", "%0A", "x" * 101, "%20"])
-async def test_a_name_that_cannot_be_is_a_400(admin: httpx.AsyncClient, name: str) -> None:
-    answer = await admin.put(f"/admin/groups/{name}", json={"price_ratio": 2})
+async def test_a_name_that_cannot_be_is_a_400(shared_admin: httpx.AsyncClient, name: str) -> None:
+    answer = await shared_admin.put(f"/admin/groups/{name}", json={"price_ratio": 2})
     assert (answer.status_code, error_of(answer)["param"]) == (400, "name")
 
 

@@ -212,15 +212,17 @@ async def test_lists_turn_pages_by_next(admin: httpx.AsyncClient) -> None:
         ({"id": "key_mine"}, "id"),
     ],
 )
-async def test_what_cannot_be_is_a_400_naming_the_field(admin: httpx.AsyncClient, fields: dict[str, Any], param: str) -> None:
-    answer = await admin.post("/admin/keys", json={"name": "boats", **fields})
+async def test_what_cannot_be_is_a_400_naming_the_field(
+    shared_admin: httpx.AsyncClient, fields: dict[str, Any], param: str
+) -> None:
+    answer = await shared_admin.post("/admin/keys", json={"name": "boats", **fields})
     assert answer.status_code == 400, answer.text
     assert error_of(answer)["param"] == param
 
 
 @pytest.mark.parametrize("query", [{"limit": "0"}, {"limit": "1000"}, {"limit": "many"}, {"before": "a\x00b"}, {"before": ""}])
-async def test_a_bad_query_is_a_400(admin: httpx.AsyncClient, query: dict[str, str]) -> None:
-    answer = await admin.get("/admin/keys", params=query)
+async def test_a_bad_query_is_a_400(shared_admin: httpx.AsyncClient, query: dict[str, str]) -> None:
+    answer = await shared_admin.get("/admin/keys", params=query)
     assert (answer.status_code, error_of(answer)["param"]) == (400, next(iter(query)))
 
 

@@ -190,9 +190,9 @@ async def test_csv_is_a_file_with_a_header_and_every_line(site: Site, admin: htt
     ],
 )
 async def test_a_bad_query_is_a_400_naming_the_field(
-    admin: httpx.AsyncClient, path: str, query: dict[str, str], param: str
+    shared_admin: httpx.AsyncClient, path: str, query: dict[str, str], param: str
 ) -> None:
-    answer = await admin.get(f"/admin/{path}", params=query)
+    answer = await shared_admin.get(f"/admin/{path}", params=query)
     assert (answer.status_code, error_of(answer)["param"]) == (400, param)
 
 

@@ -64,7 +64,7 @@ async def test_after_a_fault_of_ours(site: Site, path: str, code: int) -> None:
 
 
 @pytest.mark.parametrize("path", ["/klingon", "/v1/kling", "//kling/v1", "*", ""])
-async def test_other_paths_keep_our_words(site: Site, path: str) -> None:
+async def test_other_paths_keep_our_words(shared_site: Site, path: str) -> None:
     sent: list[MutableMapping[str, Any]] = []
 
     async def receive() -> MutableMapping[str, Any]:
@@ -74,7 +74,7 @@ async def test_other_paths_keep_our_words(site: Site, path: str) -> None:
         sent.append(message)
 
     scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"", "headers": []}
-    await site.app({**scope, "scheme": "http", "server": ("x", 80), "http_version": "1.1", "root_path": ""}, receive, send)
+    await shared_site.app({**scope, "scheme": "http", "server": ("x", 80), "http_version": "1.1", "root_path": ""}, receive, send)
     assert sent[0]["status"] == 404
     assert b'"unknown_path"' in sent[1]["body"]
 

@@ -112,14 +112,14 @@ async def test_an_own_video_is_continued_by_the_model_that_made_it(site: Site) -
     ],
 )
 async def test_a_refusal_has_the_vendors_number_and_the_clients_field(
-    site: Site, action: str, fields: dict[str, Any], status: int, code: int, param: str
+    shared_site: Site, action: str, fields: dict[str, Any], status: int, code: int, param: str
 ) -> None:
-    answer = await site.client.post(f"{ROOT}/{action}", json={**BODY, **fields})
+    answer = await shared_site.client.post(f"{ROOT}/{action}", json={**BODY, **fields})
     body = error_of(answer)
     assert (answer.status_code, body["code"], body["param"]) == (status, code, param)
     assert f"`{param}`" in body["message"] or "missing" in body["message"] or "needs" in body["message"]
     assert int(answer.headers["content-length"]) == len(answer.content)
-    assert site.vendor.creates() == 0
+    assert shared_site.vendor.creates() == 0
 
 
 async def test_every_refusal_under_the_path_is_the_vendors(site: Site, tmp_path: Path) -> None:

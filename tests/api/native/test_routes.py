@@ -23,14 +23,14 @@ async def document(site: Site) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("method", "path"), [(endpoint.method, endpoint.path) for endpoint in NATIVE])
-async def test_every_endpoint_wants_a_key(site: Site, method: str, path: str) -> None:
+async def test_every_endpoint_wants_a_key(shared_site: Site, method: str, path: str) -> None:
     filled = path.format(job_id="task_1", action="text2video", task_id="task_1")
-    async with client_of(site.app) as nobody:
+    async with client_of(shared_site.app) as nobody:
         answer = await nobody.request(method, filled, json={})
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == "Bearer"
     error_of(answer)
-    assert site.vendor.requests == []
+    assert shared_site.vendor.requests == []
 
 
 async def test_every_endpoint_is_described_with_its_key_and_its_errors(site: Site) -> None:
