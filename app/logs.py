@@ -61,6 +61,8 @@ def _trace(text: str) -> str:
 
 def configure(level: str, style: str) -> None:
     """Sends every log line of this process to standard error in one form."""
+    # what no line of ours names need not be looked up for each of them (`Optimization` in the library's manual)
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines() if style == "json" else TextLines())
     handler.addFilter(Redaction())

@@ -225,7 +225,7 @@ def advance(job: Job, snapshot: Snapshot, now: datetime) -> Job:
         completed_at=now if status.final else None,
         expires_at=now + RESULT_LIFE if status is JobStatus.COMPLETED else None,
     )
-    return changed if changed == job else replace(changed, updated_at=now)
+    return job if changed == job else replace(changed, updated_at=now)
 
 
 def expire(job: Job, now: datetime) -> Job:

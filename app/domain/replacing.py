@@ -14,10 +14,15 @@ if TYPE_CHECKING:
 else:
 
     def replace(value: Any, /, **changes: Any) -> Any:
-        """The value with some fields changed; for frozen dataclasses with slots whose `__init__` does nothing else than set them.
+        """The value with some fields changed, itself where nothing does.
 
-        Raises AttributeError for a field that does not exist.
+        For frozen dataclasses with slots whose `__init__` only sets them. Raises AttributeError for a field that does not exist.
         """
+        for name, change in changes.items():
+            if getattr(value, name) is not change:
+                break
+        else:
+            return value
         cls = type(value)
         twin = _copier(cls)(value)
         for name, change in changes.items():

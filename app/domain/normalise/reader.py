@@ -89,7 +89,8 @@ class Body:
 
     def take(self, row: Row[T]) -> T | None:
         """The value of a field; metadata wins unless the row says otherwise. Raises InvalidRequest for a bad top-level one."""
-        top, extra = self._read(row, self.top), self._read(row, self.extra)
+        top = None if row.outer.isdisjoint(self.top.values) else self._read(row, self.top)
+        extra = None if row.outer.isdisjoint(self.extra.values) else self._read(row, self.extra)
         if top is not None and extra is not None and not row.top_wins and top.value != extra.value:
             self.note(f"metadata_override:{row.canonical}", row.canonical, shown(top.value), shown(extra.value))
         chosen = (top or extra) if row.top_wins else (extra or top)
@@ -120,8 +121,6 @@ class Body:
         return {**top, **extra}
 
     def _read(self, row: Row[T], place: Place) -> Found[T] | None:
-        if row.outer.isdisjoint(place.values):
-            return None
         found: Found[T] | None = None
         for name, value in _values(row, place):
             try:
