@@ -1,9 +1,11 @@
 """Shared pure helpers of the adapters: write only what was given, read whatever a vendor may have sent."""
 
-import base64
 import binascii
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+import pybase64
 
 from app.domain.json import Json, JsonObject
 from app.domain.media import Media
@@ -18,7 +20,7 @@ def given(fields: Mapping[str, Json]) -> dict[str, Json]:
 
 def base64_text(media: Media) -> str:
     """The medium's bytes as bare base64."""
-    return base64.b64encode(media.data or b"").decode()
+    return pybase64.b64encode_as_string(media.data or b"")
 
 
 def data_uri(media: Media) -> str:
@@ -33,12 +35,18 @@ def link(media: Media) -> str:
 
 def table(value: Json) -> JsonObject:
     """The value if it is an object, else an empty one."""
-    return value if isinstance(value, Mapping) else EMPTY
+    if type(value) is dict or isinstance(value, Mapping):  # an abstract class is asked ten times slower
+        return value
+    return EMPTY
 
 
 def items(value: Json) -> Sequence[Json]:
     """The value if it is a list, else an empty one."""
-    return value if isinstance(value, Sequence) and not isinstance(value, str | bytes) else ()
+    if type(value) is list:
+        return value
+    if value is None or isinstance(value, str | bytes | dict) or not isinstance(value, Sequence):
+        return ()
+    return value
 
 
 def dig(value: Json, *path: str | int) -> Json:
@@ -86,7 +94,8 @@ def decoded(value: Json) -> bytes | None:
     """The bytes of a base64 text (a data URI too); None when it is none."""
     if not isinstance(value, str) or not value:
         return None
-    try:
-        return base64.b64decode(value.rpartition(",")[2], validate=False) or None
-    except (ValueError, binascii.Error):
-        return None
+    written = value.rpartition(",")[2]
+    for validate in (True, False):  # the strict way is forty times faster, and pictures are megabytes
+        with suppress(ValueError, binascii.Error):
+            return pybase64.b64decode(written, validate=validate) or None
+    return None

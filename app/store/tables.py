@@ -158,24 +158,37 @@ jobs = Table(
 open_jobs = jobs.c.status.in_([literal_column(f"'{status}'") for status in JobStatus if not status.final])
 final_jobs = jobs.c.status.in_([literal_column(f"'{status}'") for status in JobStatus if status.final])
 
-Index("ix_jobs_open", jobs.c.lease_owner, sqlite_where=open_jobs, postgresql_where=open_jobs)
-Index("ix_jobs_open_of_key", jobs.c.key_id, jobs.c.stage, sqlite_where=open_jobs, postgresql_where=open_jobs)
-Index("ix_jobs_open_of_channel", jobs.c.channel_id, jobs.c.stage, sqlite_where=open_jobs, postgresql_where=open_jobs)
-Index("ix_jobs_of_key", jobs.c.key_id, jobs.c.op, jobs.c.created_at, jobs.c.id)
-# Lists of all keys are filtered inside this index: a rare status or model must not make us read every job.
+Index("ix_jobs_open", jobs.c.lease_owner, sqlite_where=open_jobs)
+Index("ix_jobs_open_of_key", jobs.c.key_id, jobs.c.stage, sqlite_where=open_jobs)
+Index("ix_jobs_open_of_channel", jobs.c.channel_id, jobs.c.stage, sqlite_where=open_jobs)
+# Lists are filtered inside one of these: what is seldom must not make us read every job. `job_pages` says which.
 Index(
     "ix_jobs_by_time",
     *(jobs.c.created_at, jobs.c.id, jobs.c.key_id, jobs.c.op, jobs.c.status, jobs.c.model, jobs.c.channel_id, jobs.c.parent_id),
 )
+Index(
+    "ix_jobs_of_key",
+    *(jobs.c.key_id, jobs.c.op, jobs.c.created_at, jobs.c.id, jobs.c.status, jobs.c.model, jobs.c.channel_id, jobs.c.parent_id),
+)
+Index("ix_jobs_of_model", jobs.c.model, jobs.c.op, jobs.c.created_at, jobs.c.id, jobs.c.parent_id)
+Index("ix_jobs_of_channel", jobs.c.channel_id, jobs.c.op, jobs.c.created_at, jobs.c.id, jobs.c.parent_id)
+Index("ix_jobs_of_kind", jobs.c.op, jobs.c.created_at, jobs.c.id, jobs.c.parent_id)
+
+not_completed_jobs = jobs.c.status != literal_column(f"'{JobStatus.COMPLETED}'")
+Index(
+    "ix_jobs_not_completed",
+    *(jobs.c.status, jobs.c.created_at, jobs.c.id, jobs.c.key_id, jobs.c.op, jobs.c.model, jobs.c.channel_id, jobs.c.parent_id),
+    sqlite_where=not_completed_jobs,
+)
 
 _is_part = jobs.c.parent_id.is_not(None)
-Index("ix_jobs_parts", jobs.c.parent_id, sqlite_where=_is_part, postgresql_where=_is_part)
+Index("ix_jobs_parts", jobs.c.parent_id, sqlite_where=_is_part)
 
 _is_late = jobs.c.late_due.is_not(None)
-Index("ix_jobs_late", jobs.c.late_due, sqlite_where=_is_late, postgresql_where=_is_late)
+Index("ix_jobs_late", jobs.c.late_due, sqlite_where=_is_late)
 
 _is_copied = jobs.c.copy_due.is_not(None)
-Index("ix_jobs_copy", jobs.c.copy_due, sqlite_where=_is_copied, postgresql_where=_is_copied)
+Index("ix_jobs_copy", jobs.c.copy_due, sqlite_where=_is_copied)
 
 _is_recognisable = jobs.c.fingerprint.is_not(None)
 Index(
@@ -184,7 +197,6 @@ Index(
     jobs.c.fingerprint,
     jobs.c.created_at,
     sqlite_where=_is_recognisable,
-    postgresql_where=_is_recognisable,
 )
 
 named_by_client = jobs.c.client_task_id.is_not(None)
@@ -194,7 +206,6 @@ Index(
     jobs.c.client_task_id,
     unique=True,
     sqlite_where=named_by_client,
-    postgresql_where=named_by_client,
 )
 
 attempts = Table(
@@ -231,7 +242,7 @@ Index("ix_ledger_of_key", ledger.c.key_id, ledger.c.number)
 
 # What settles a job once, whatever the program does wrong.
 _settles = ledger.c.kind.in_([literal_column("'settle'"), literal_column("'refund'")])
-Index("uq_ledger_settled", ledger.c.job_id, unique=True, sqlite_where=_settles, postgresql_where=_settles)
+Index("uq_ledger_settled", ledger.c.job_id, unique=True, sqlite_where=_settles)
 Index("ix_ledger_of_job", ledger.c.job_id)
 
 accounts = Table(
@@ -302,10 +313,10 @@ webhooks = Table(
     sqlite_autoincrement=True,
 )
 _is_pending = webhooks.c.due.is_not(None)
-Index("ix_webhooks_due", webhooks.c.due, sqlite_where=_is_pending, postgresql_where=_is_pending)
+Index("ix_webhooks_due", webhooks.c.due, sqlite_where=_is_pending)
 Index("ix_webhooks_job", webhooks.c.job_id)
 _has_ended = webhooks.c.ended_at.is_not(None)
-Index("ix_webhooks_ended", webhooks.c.ended_at, sqlite_where=_has_ended, postgresql_where=_has_ended)
+Index("ix_webhooks_ended", webhooks.c.ended_at, sqlite_where=_has_ended)
 
 webhook_tries = Table(
     "webhook_tries",
@@ -386,3 +397,14 @@ revision = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("value", BigInteger, nullable=False),
 )
+
+
+def whole_metadata() -> MetaData:
+    """The tables with all that a migration has to know: a partial index is one for PostgreSQL too.
+
+    Said only here, because saying it loads that dialect: 2 MB that a gateway on SQLite does without.
+    """
+    for table in metadata.tables.values():
+        for index in table.indexes:
+            index.dialect_options["postgresql"]["where"] = index.dialect_options["sqlite"]["where"]
+    return metadata

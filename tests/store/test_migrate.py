@@ -58,7 +58,7 @@ async def test_migrating_again_changes_nothing(database_url: str) -> None:
     async with sole_connection(database_url) as connection:
         versions = (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalars().all()
         counters = (await connection.execute(text("SELECT id, value FROM revision"))).all()
-    assert versions == ["0005"]
+    assert versions == ["0006"]
     assert [tuple(row) for row in counters] == [(1, 0)]
 
 
