@@ -25,8 +25,11 @@ class Prepared:
 
 
 def prepared() -> Prepared:
-    """Prepares in this process; ends the command when that does not work."""
-    return run(_prepared())
+    """Prepares in this process, or in one of its own where the database has to be migrated: what that loads would stay for good.
+
+    Ends the command when it does not work.
+    """
+    return run(_prepared(migrating=False)) or prepared_elsewhere()
 
 
 def prepared_elsewhere() -> Prepared:
@@ -49,10 +52,11 @@ def prepared_elsewhere() -> Prepared:
 
 
 def _tell(sender: "Connection") -> None:
-    sender.send(prepared())
+    sender.send(run(_prepared(migrating=True)))
 
 
-async def _prepared() -> Prepared:
+async def _prepared(*, migrating: bool) -> Prepared | None:
+    """None where it would have to migrate and is not to."""
     leave_out_the_unused()
     # after that, and 30 MB that a process which only watches over workers does without
     from app.engine.first_run import first_run
@@ -61,13 +65,15 @@ async def _prepared() -> Prepared:
     from app.engine.storage import assets_of
     from app.settings import Settings
     from app.store.database import Database
-    from app.store.migrate import migrate
+    from app.store.migrate import is_current, migrate
     from app.store.secrets import Vault
 
     settings = Settings()
     assets_of(settings)  # before anything is made: a storage that cannot be used ends here, as do traces that cannot be made
     spans_of(settings.otlp_endpoint, __version__).close()
     vault = Vault(secrets_of(settings))
+    if not migrating and not await is_current(settings.database):
+        return None
     await migrate(settings.database)
     database = Database.open(settings.database)
     try:

@@ -30,11 +30,11 @@ async def migrate(url: str) -> None:
 
     Raises ValueError for a database that a newer version has changed.
     """
-    if not await _is_current(url):
+    if not await is_current(url):
         await asyncio.to_thread(_upgrade, url)
 
 
-async def _is_current(url: str) -> bool:
+async def is_current(url: str) -> bool:
     """Whether nothing is to be done; only asks, and a database that cannot even be asked is left to who migrates."""
     if _is_new(async_url(url)):
         return False
