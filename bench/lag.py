@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 
 from app.adapters.registry import catalogue
-from app.domain.pacing import learned, poll_interval
+from app.domain.pacing import Learning, poll_interval
 from bench.asking import asked, part, wire
 from bench.findings import Finding
 from bench.processes import running
@@ -157,7 +157,7 @@ def _seen(database: Path, told: dict[str, tuple[float, float, float, int]]) -> I
 
 def _paces(seen: Sequence[Seen]) -> list[tuple[float, float]]:
     """What the gateway learned, played through as it does it."""
-    paces = [(0.0, catalogue("openai").open_card("video").pace)]
+    paces, learning = [(0.0, catalogue("openai").open_card("video").pace)], Learning()
     for job in seen:
-        paces.append((job.noticed, learned(paces[-1][1], job.noticed - job.accepted)))
+        paces.append((job.noticed, learning.learn(paces[-1][1], job.accepted, job.noticed - job.accepted)))
     return paces

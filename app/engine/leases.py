@@ -13,8 +13,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.domain.jobs import Job
 from app.engine.clock import Now
 from app.engine.heartbeats import Heartbeats
+from app.engine.inquiry import after_takeover
 from app.engine.paces import Paces
-from app.engine.poll import Poller, after_takeover
+from app.engine.poll import Poller
 from app.engine.processes import alive
 from app.engine.records import Recorder
 from app.store import channels as channel_store
@@ -25,7 +26,7 @@ from app.store import workers as worker_store
 from app.store.database import Database
 
 _BEAT = 5.0  # seconds
-_BATCH = 500
+_BATCH = 200  # jobs taken over at a time: for a moment they are all in memory as they are
 _TIDY_EVERY = 12  # beats: a minute
 _log = logging.getLogger(__name__)
 
@@ -96,7 +97,7 @@ class Leases:
     async def _adopt(self, job: Job) -> None:
         adopted = after_takeover(job, self.now)
         if adopted is job:
-            self.poller.add(job)
+            self.poller.add(job, many=True)
             return
         _log.warning("job %s: %s", job.id, adopted.failure.message if adopted.failure else "ended")
         await self.recorder.record(adopted)

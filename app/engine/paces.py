@@ -2,7 +2,7 @@
 
 from app.adapters.registry import catalogue
 from app.domain.jobs import Job
-from app.domain.pacing import learned
+from app.domain.pacing import Learning
 from app.store import paces as pace_store
 from app.store.database import Database
 
@@ -14,6 +14,7 @@ class Paces:
 
     def __init__(self) -> None:
         self._learned: dict[tuple[str, str], float] = {}
+        self._learning: dict[tuple[str, str], Learning] = {}
         self._unsaved: set[tuple[str, str]] = set()
 
     async def load(self, database: Database) -> None:
@@ -35,8 +36,11 @@ class Paces:
         """One more job ended well after this many seconds."""
         name = _name(job)
         if job.adapter:
-            self._learned[name] = learned(self.of(job), seconds)
-            self._unsaved.add(name)
+            before, accepted = self.of(job), (job.accepted_at or job.created_at).timestamp()
+            after = self._learning.setdefault(name, Learning()).learn(before, accepted, seconds)
+            if after != before:
+                self._learned[name] = after
+                self._unsaved.add(name)
 
     async def save(self, database: Database) -> None:
         """Writes what was learned since the last call and reads what others wrote."""

@@ -26,7 +26,7 @@ from app.engine.gateway import Gateway
 from app.engine.metric_folder import FOLDER, forget_ended, shared_counters
 from app.engine.metric_table import METRICS
 from app.engine.metrics import Metrics, counted_model, error_word
-from app.engine.poll import LANE
+from app.engine.tracked import LANE
 from app.store import jobs as job_store
 from tests.domain.builders import NOW, job
 from tests.gateways import CHANNEL, answer, gateway_on
@@ -233,7 +233,7 @@ async def test_the_poll_budget_is_seen_with_what_it_is_used_for(tmp_path: Path) 
             adapter="openai", channel_id="channel_1", credential_id="credential_1", upstream_id="up", stage=Stage.ACCEPTED
         )
         gateway.poller.add(open_job)
-        gateway.poller._enqueue(open_job.id, gateway.poller._jobs[open_job.id].ticket)
+        gateway.poller._enqueue(gateway.poller._jobs[open_job.id].due, open_job.id)
         gateway.pulse.look()
         page = await _page(gateway)
     assert page.value("filmgate_poll_jobs") == 1

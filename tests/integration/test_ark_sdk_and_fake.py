@@ -165,8 +165,7 @@ async def test_a_film_that_ends_badly_says_how(site: Site, word: str, code: str)
 async def test_a_queued_film_is_cancelled_at_the_vendor_and_a_running_one_is_not(site: Site) -> None:
     queued = await site.gate.created(**FILM)
     running = await site.gate.created(**{**FILM, "prompt": "[[hang]]"})
-    task = list(site.ark.tasks.values())[-1]
-    while site.ark.status(task) != "running":
+    while (await site.gate.http.get(f"/v1/videos/{running['id']}")).json()["status"] != "in_progress":
         site.gate.gateway.poller.hurry(running["id"])
         await site.gate.gateway.watching.changed(running["id"], 0.02)
 
