@@ -13,11 +13,11 @@ def poll_interval(age: float, pace: float) -> float:
     """Seconds until the next poll of a job that was accepted `age` seconds ago and typically takes `pace`.
 
     Doubles from one second (quick models are noticed quickly) up to an eighth of the pace; in its last quarter, when most end,
-    it is a twelfth; a job that takes longer than its pace is asked ever less often.
+    it is a twelfth; a job that takes longer than its pace is asked ever less often, down to every sixth of its age.
     """
     step = clamp(pace / 12.0, FASTEST, SLOWEST)
     if age > pace:
-        return clamp(step * (age / pace) ** 2, step, 2.0 * SLOWEST if age > 2.0 * pace else SLOWEST)
+        return clamp(min(step * (age / pace) ** 2, age / 6.0), step, 2.0 * SLOWEST if age > 2.0 * pace else SLOWEST)
     if age > pace * _EARLY:
         return step
     return clamp(age, FASTEST, clamp(pace / 8.0, FASTEST, SLOWEST))

@@ -58,6 +58,11 @@ def test_the_pauses_of_who_is_late_grow_to_twenty_seconds() -> None:
         assert pauses[-1] <= 2 * SLOWEST
 
 
+@pytest.mark.parametrize(("age", "pause"), [(2, 1), (5, 1), (12, 2), (60, 10), (600, 20)])
+def test_a_late_job_of_a_quick_model_is_not_left_alone_for_long(age: float, pause: float) -> None:
+    assert poll_interval(age, 1.0) == pause
+
+
 @pytest.mark.parametrize("pace", [78, 80, 90, 100, 120, 150, 300])
 def test_a_job_of_about_ninety_seconds_costs_at_most_fifteen_polls(pace: int) -> None:
     assert max(len(asked(tenths / 10, pace)) for tenths in range(850, 951)) <= 15
