@@ -1,6 +1,5 @@
 """What the OpenAPI document promises, held against the application: every operation, with input of any kind."""
 
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -40,7 +39,6 @@ class Application:
         job, other = portal.call(site.finished)["id"], portal.call(site.finished)["id"]
         self._known = {"job_id": job, "channel_id": CHANNEL.id, "key_id": KEY.id}
         self._doomed = {"job_id": other, "channel_id": DOOMED.id, "key_id": STRANGER.id}
-        self.statuses: Counter[int] = Counter()
 
     def check(self, case: Case) -> None:
         """Sends a case as its own client would write it, byte for byte, and judges the answer."""
@@ -49,7 +47,7 @@ class Application:
             if len(str(case.path_parameters[name])) % 2:  # a made-up id leads nowhere: every other one becomes one that exists
                 case.path_parameters[name] = known[name]
         answer = self._portal.call(self._send, case)
-        self.statuses[answer.status_code] += 1
+        assert answer.status_code != 401, "a key that is no good would only show refusals"
         case.validate_response(answer, checks=CHECKS)
         if answer.status_code >= 400 and answer.request.method != "HEAD":
             error_of(answer)
@@ -98,9 +96,3 @@ def test_a_client_operation_answers_as_the_document_says(case: Case, for_clients
 @moderately
 def test_an_admin_operation_answers_as_the_document_says(case: Case, for_operators: Application) -> None:
     for_operators.check(case)
-
-
-def test_the_keys_were_good(for_clients: Application, for_operators: Application) -> None:
-    """Otherwise everything above has only looked at refusals."""
-    assert for_clients.statuses[200] > for_clients.statuses[401]
-    assert for_operators.statuses[200] > for_operators.statuses[401]
