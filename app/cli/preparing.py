@@ -1,17 +1,18 @@
 """What happens before `filmgate serve` serves: the database fits, and has what a first start makes."""
 
+import json
 import os
-from dataclasses import dataclass
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from app import __version__
 from app.cli.outcome import run
 from app.lean import leave_out_the_unused
 
-if TYPE_CHECKING:  # a server of one process starts no other
-    from multiprocessing.connection import Connection
+_ELSEWHERE = "from app.cli.preparing import tell; tell()"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -33,26 +34,21 @@ def prepared() -> Prepared:
 
 
 def prepared_elsewhere() -> Prepared:
-    """Prepares in a process of its own, so that one which only watches over workers stays small; ends the command likewise."""
-    from multiprocessing import get_context
-
-    context = get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_tell, args=(sender,))
-    process.start()
-    sender.close()  # so that the end of the other process is the end of what it tells
-    try:
-        found: Prepared | None = receiver.recv()
-    except EOFError:
-        found = None
-    process.join()
-    if found is None:
-        raise SystemExit(process.exitcode or 1)  # the reason stands on standard error
-    return found
+    """Prepares in a process of its own, so that this one stays small; ends the command likewise."""
+    # not by `multiprocessing`, which would leave a process of its own behind for as long as this one lives
+    program = f"import sys; sys.path[:] = {sys.path!r}; {_ELSEWHERE}"  # whatever folder this is started in
+    done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, check=False)  # noqa: S603 - ourselves
+    if done.returncode:
+        raise SystemExit(done.returncode if done.returncode > 0 else 1)  # the reason stands on standard error
+    found = json.loads(done.stdout)
+    return Prepared(Path(found["data_dir"]), found["drain_seconds"], found["admin_key"], found["client_key"])
 
 
-def _tell(sender: "Connection") -> None:
-    sender.send(run(_prepared(migrating=True)))
+def tell() -> None:
+    """The other process: prepares, and says on standard output what it found."""
+    found = run(_prepared(migrating=True))
+    if found is not None:
+        print(json.dumps(asdict(found) | {"data_dir": str(found.data_dir)}))
 
 
 async def _prepared(*, migrating: bool) -> Prepared | None:
