@@ -79,7 +79,7 @@ class AiohttpCarrier:
         return self._session
 
 
-_FEW = 16  # answers
+_FEW = 4  # answers
 _PIECE = 64 * 1024  # bytes
 
 
