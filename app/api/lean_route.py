@@ -40,7 +40,8 @@ def _is_lean(arguments: Dependant) -> bool:
 
 
 def _is_known(found: Dependant) -> bool:
-    return found.call is find_gateway or isinstance(found.call, KeyScheme)
+    """What an endpoint does not name (a route's own `dependencies`) is asked for its refusals alone, by the framework."""
+    return found.name is not None and (found.call is find_gateway or isinstance(found.call, KeyScheme))
 
 
 def _lean(endpoint: Callable[..., Any], arguments: Dependant, usual: ASGIApp) -> ASGIApp:

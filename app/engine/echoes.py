@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from functools import lru_cache
 from urllib.parse import quote
 
 from app.adapters.base import Call, Reply, StreamEvent
@@ -10,7 +9,6 @@ from app.engine.redaction import MASK, is_secret
 from app.engine.transport import parsed_json
 
 _SHORTEST = 8  # characters; shorter values would mask ordinary words
-_is_secret = lru_cache(maxsize=256)(is_secret)  # the names are our adapters', and few
 
 
 def quiet(reply: Reply, call: Call) -> Reply:
@@ -41,7 +39,7 @@ def _in(headers: Mapping[str, str], text: str) -> bool:
 
 def _shown(call: Call) -> Iterator[str]:
     """The secrets on a call, in each spelling in which JSON or a URL could repeat them; the longest first."""
-    given = [value.rpartition(" ")[2] for name, value in call.headers.items() if _is_secret(name)]
-    given += [value for name, value in call.query if name.lower() == "key" or _is_secret(name)]
+    given = [value.rpartition(" ")[2] for name, value in call.headers.items() if is_secret(name)]
+    given += [value for name, value in call.query if name.lower() == "key" or is_secret(name)]
     spelled = {form for text in given for form in (text, quote(text, safe=""), text.replace("/", "\\/"))}
     yield from sorted((text for text in spelled if len(text) >= _SHORTEST), key=len, reverse=True)
