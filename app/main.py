@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from app import __version__, logs
 from app.api import admin, errors, mcp, metrics, middleware, openapi, routes
 from app.api.native import errors as native_errors
+from app.api.shortcuts import Application
 from app.console import entrance as console
 from app.engine.telemetry import Telemetry
 from app.settings import Settings
@@ -24,7 +25,7 @@ def create_app(settings: Settings, outside: Outside | None = None) -> FastAPI:
             app.state.gateway = gateway
             yield {"leave": gateway.leave}  # for connections that hear of a shutdown before the lifespan does
 
-    app = FastAPI(
+    app = Application(
         title="Filmgate",
         version=__version__,
         lifespan=lifespan,
@@ -44,6 +45,8 @@ def create_app(settings: Settings, outside: Outside | None = None) -> FastAPI:
     openapi.install(app)
     middleware.install(app, settings, telemetry)
     native_errors.install(app)  # last, so outermost: it translates whatever the others answer
+    frame = middleware.frame(settings, telemetry)
+    app.frame = lambda short: native_errors.NativeErrors(frame(short))
     return app
 
 

@@ -84,11 +84,19 @@ _LONGEST_WAIT = 60  # seconds; clients of today ignore or refuse longer ones (op
 _USUAL_WAIT = 10  # seconds, where nobody says how long
 
 
+HANDLED = (GatewayError, HTTPException)
+
+
 def install(app: FastAPI) -> None:
     """Makes every error answer of the application the same kind of body."""
     app.add_exception_handler(GatewayError, _on_gateway_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_bad_parameter)
+
+
+async def handled(request: Request, error: GatewayError | HTTPException) -> Response:
+    """The answer for an error that an endpoint raised, or one of those that it asks first."""
+    return await (_on_gateway_error if isinstance(error, GatewayError) else _on_http_exception)(request, error)
 
 
 def error_answer(error: GatewayError, headers: Mapping[str, str] | None = None) -> Response:

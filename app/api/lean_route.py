@@ -9,9 +9,11 @@ from typing import Any
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.deps import KeyScheme, find_gateway
+from app.api.errors import HANDLED, handled
 
 Finder = Callable[[Request], Awaitable[Any]]
 
@@ -20,12 +22,14 @@ class LeanRoute(APIRoute):
     """Serves an endpoint that takes the request, a key, the gateway and texts of the path without asking the framework for them.
 
     Parameters of the query have their defaults where there is no query; every other request and endpoint goes the usual way.
+    `lean` tells whether it does so; then a request without a query needs none of the framework's layers around it.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **options)
         arguments = self.dependant
-        if _is_lean(arguments):
+        self.lean = _is_lean(arguments)
+        if self.lean:
             self.app = _lean(endpoint, arguments, self.app)
 
 
@@ -48,6 +52,7 @@ def _lean(endpoint: Callable[..., Any], arguments: Dependant, usual: ASGIApp) ->
     named = {found.name: found.call for found in arguments.dependencies}
     finders: Mapping[str, Finder] = {name: call for name, call in named.items() if name is not None and call is not None}
     defaults = {field.name: field.get_default() for field in arguments.query_params}
+    own_name = arguments.request_param_name
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if defaults and scope["query_string"]:
@@ -55,11 +60,14 @@ def _lean(endpoint: Callable[..., Any], arguments: Dependant, usual: ASGIApp) ->
             return
         request = Request(scope, receive, send)
         values: dict[str, Any] = {**scope["path_params"], **defaults}
-        if arguments.request_param_name is not None:
-            values[arguments.request_param_name] = request
-        for name, find in finders.items():
-            values[name] = await find(request)
-        response = await endpoint(**values)
+        if own_name is not None:
+            values[own_name] = request
+        try:
+            for name, find in finders.items():
+                values[name] = await find(request)
+            response: Response = await endpoint(**values)
+        except HANDLED as error:
+            response = await handled(request, error)
         await response(scope, receive, send)
 
     return app

@@ -4,7 +4,9 @@ import logging
 import random
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from urllib.parse import quote
 
 from fastapi import FastAPI
@@ -29,9 +31,12 @@ _DICE = random.SystemRandom()
 
 def install(app: FastAPI, settings: Settings, telemetry: Telemetry | None = None) -> None:
     """Puts the middleware around the application."""
-    app.add_middleware(
-        RequestFrame, max_body=settings.max_body, sample=settings.access_log_sample, telemetry=telemetry or Telemetry()
-    )
+    app.add_middleware(frame(settings, telemetry or Telemetry()))
+
+
+def frame(settings: Settings, telemetry: Telemetry) -> Callable[[ASGIApp], ASGIApp]:
+    """Puts the same around anything else."""
+    return partial(RequestFrame, max_body=settings.max_body, sample=settings.access_log_sample, telemetry=telemetry)
 
 
 class RequestFrame:
