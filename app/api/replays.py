@@ -136,6 +136,8 @@ class _Asking:
 
     async def _kept(self, turn: Turn, response: Response) -> Response:
         """The answer that counts, kept for whoever asks again; a stream is not kept."""
+        if not self._wish.names and not turn.awaited:
+            return response
         given = _captured(response)
         if given is None:
             return response

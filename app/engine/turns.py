@@ -1,9 +1,8 @@
 """Equal requests in this process take turns: the first one runs, the others wait for its answer."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.domain.replays import StoredAnswer
@@ -14,20 +13,41 @@ _MOST_REFUSALS = 10_000
 
 @dataclass(eq=False, slots=True)
 class Turn:
-    """One request at work; `answer` is what everybody who waited for it gets, None that they have to look for themselves."""
+    """One request at work, while the block runs that it is the context of.
+
+    `answer` is what everybody who waited for it gets, None that they have to look for themselves; `awaited` whether anybody waits.
+    """
 
     fingerprint: str
+    _turns: "dict[tuple[str, str], Turn]"
+    _places: Sequence[tuple[str, str]]
     answer: StoredAnswer | None = None
-    _over: asyncio.Event = field(default_factory=asyncio.Event)
+    _over: asyncio.Event | None = None
+    _ended: bool = False
+
+    def __enter__(self) -> "Turn":
+        self._turns.update(dict.fromkeys(self._places, self))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for place in self._places:
+            if self._turns.get(place) is self:
+                del self._turns[place]
+        self._ended = True
+        if self._over is not None:
+            self._over.set()
+
+    @property
+    def awaited(self) -> bool:
+        """Whether somebody waits for its end."""
+        return self._over is not None
 
     async def over(self) -> StoredAnswer | None:
         """Waits for its end."""
-        await self._over.wait()
+        if not self._ended:
+            self._over = self._over or asyncio.Event()
+            await self._over.wait()
         return self.answer
-
-    def end(self) -> None:
-        """Lets everybody go on who waited."""
-        self._over.set()
 
 
 class Turns:
@@ -40,19 +60,9 @@ class Turns:
         """The first of these names that another request is working on, with that request."""
         return next(((name, turn) for name in names if (turn := self._turns.get((key_id, name)))), None)
 
-    @contextmanager
-    def taken(self, key_id: str, names: Sequence[str], fingerprint: str) -> Iterator[Turn]:
-        """Holds the names while the block runs; whoever asks for them meanwhile finds this turn."""
-        turn = Turn(fingerprint)
-        places = [(key_id, name) for name in names]
-        self._turns.update(dict.fromkeys(places, turn))
-        try:
-            yield turn
-        finally:
-            for place in places:
-                if self._turns.get(place) is turn:
-                    del self._turns[place]
-            turn.end()
+    def taken(self, key_id: str, names: Sequence[str], fingerprint: str) -> Turn:
+        """Holds the names while its block runs; whoever asks for them meanwhile finds this turn."""
+        return Turn(fingerprint, self._turns, [(key_id, name) for name in names])
 
 
 class Refusals:
