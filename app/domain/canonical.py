@@ -17,6 +17,7 @@ _IMAGE = (
     *("response_format", "output_format", "output_compression", "background", "moderation"),
     *("input_fidelity", "style", "stream", "partial_images"),
 )
+_OF_VIDEO, _OF_IMAGE = (*_SHARED, *_VIDEO), (*_SHARED, *_IMAGE)
 
 
 def to_json(request: Request, *, inline: bool = True, names: bool = False) -> dict[str, Json]:
@@ -34,8 +35,24 @@ def to_json(request: Request, *, inline: bool = True, names: bool = False) -> di
     return value
 
 
+def to_stored(request: Request) -> dict[str, Json]:
+    """The canonical object as rows hold it: without inline bytes, with the client's names, without what nobody said."""
+    value: dict[str, Json] = {"op": request.op, "mode": request.mode.value}
+    for name in _scalar_names(request):
+        said = getattr(request, name)
+        if said is not None:
+            value[name] = said
+    if request.media:
+        value["media"] = [_medium(item, False, True) for item in request.media]
+    if request.vendor:
+        value["vendor"] = dict(request.vendor)
+    if request.named:
+        value["named"] = dict(request.named)
+    return value
+
+
 def from_json(value: JsonObject) -> Request:
-    """The request that a canonical object stands for; raises ValueError for an object that is none."""
+    """The request that a canonical object stands for, whole or as rows hold it; raises ValueError for an object that is none."""
     return _image_request(value) if value.get("op") == "image" else _video_request(value)
 
 
@@ -54,8 +71,11 @@ def as_body(request: Request) -> dict[str, Json]:
 
 
 def _scalars(request: Request) -> dict[str, Json]:
-    names = (*_SHARED, *(_VIDEO if isinstance(request, VideoRequest) else _IMAGE))
-    return {name: getattr(request, name) for name in names}
+    return {name: getattr(request, name) for name in _scalar_names(request)}
+
+
+def _scalar_names(request: Request) -> tuple[str, ...]:
+    return _OF_VIDEO if isinstance(request, VideoRequest) else _OF_IMAGE
 
 
 def _medium(item: Media, inline: bool, names: bool) -> dict[str, Json]:

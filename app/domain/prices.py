@@ -27,11 +27,13 @@ class Terms:
 
 
 def terms_to_json(terms: Terms) -> JsonObject:
-    """The terms as they are stored with a job."""
+    """The terms as they are stored with a job; of one without a price, neither `unit` nor `usd`."""
     price = terms.price
+    priced: JsonObject = {}
+    if price is not None:
+        priced = {"unit": price.unit, "usd": {key: str(rate) for key, rate in price.usd.items()}}
     return {
-        "unit": None if price is None else price.unit,
-        "usd": None if price is None else {key: str(rate) for key, rate in price.usd.items()},
+        **priced,
         "ratio": str(terms.ratio),
         "usual_seconds": terms.usual_seconds,
         "longest_seconds": terms.longest_seconds,

@@ -4,7 +4,7 @@ The library compiles once, too, but what it does around each execution takes sev
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from sqlalchemy import Delete, Dialect, Executable, Insert, Update
@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeEngine
 
 Parameters: TypeAlias = Mapping[str, Any]
-_Bind: TypeAlias = tuple[str, Callable[[Any], Any] | None]
+_Writer: TypeAlias = Callable[[Any], Any]
 _MOST = 500  # statements that are remembered
 
 
@@ -41,21 +41,24 @@ class Prepared:
             raise Unfit
         self._sql = str(compiled)
         self._fixed = {name: value for name, value in compiled.params.items() if name not in names}
-        self._binds: list[_Bind] = [
-            (name, compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect)) for name in compiled.positiontup or ()
-        ]
+        self._names = tuple(compiled.positiontup or ())
+        writers = [compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect) for name in self._names]
+        self._writers: list[tuple[int, _Writer]] = [(place, writer) for place, writer in enumerate(writers) if writer is not None]
 
     def execute(self, driver: sqlite3.Connection, parameters: Parameters) -> Outcome:
         """Executes it; raises the library's errors."""
         try:
-            return Outcome(driver.execute(self._sql, tuple(self._bound(parameters))))
+            return Outcome(driver.execute(self._sql, self._bound(parameters)))
         except sqlite3.Error as error:
             raise DBAPIError.instance(self._sql, None, error, sqlite3.Error, hide_parameters=True) from error
 
-    def _bound(self, parameters: Parameters) -> Iterator[Any]:
-        for name, written in self._binds:
-            value = parameters[name] if name in parameters else self._fixed[name]
-            yield value if value is None or written is None else written(value)
+    def _bound(self, parameters: Parameters) -> list[Any]:
+        given = {**self._fixed, **parameters} if self._fixed else parameters
+        values = [given[name] for name in self._names]
+        for place, written in self._writers:
+            if values[place] is not None:
+                values[place] = written(values[place])
+        return values
 
 
 class Unfit(Exception):  # not an error: the library executes the statement

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import RowMapping
 
-from app.domain.canonical import from_json, to_json
+from app.domain.canonical import from_json, to_stored
 from app.domain.jobs import Failure, Job, JobStatus, Output, Stage, Usage
 from app.domain.json import JsonObject
 from app.domain.prices import terms_from_json, terms_to_json
@@ -33,7 +33,7 @@ def new_row(job: Job) -> dict[str, object]:
     job = _writable(job)
     row = {name: getattr(job, name) for name in _FIXED}
     row["op"] = job.op
-    row["asked"] = to_json(job.asked, inline=False, names=True)
+    row["asked"] = to_stored(job.asked)
     # The parts of an n > 1 job carry their parent's wishes; the name that the client gave belongs to the parent alone.
     row["client_task_id"] = job.asked.client_task_id if job.parent_id is None else None
     return row | _sent_row(job) | _changed_row(job)
@@ -52,7 +52,7 @@ def changed_row(job: Job) -> dict[str, object]:
 
 def _sent_row(job: Job) -> dict[str, object]:
     row = {name: getattr(job, name) for name in _SENT}
-    row["request"] = to_json(job.request, inline=False, names=True)
+    row["request"] = to_stored(job.request)
     row["notices"] = _written(job.notices)
     row["settings"] = job.settings or None
     row["terms"] = None if job.terms is None else terms_to_json(job.terms)

@@ -2,7 +2,8 @@
 
 Each visit to a thread and each `await` of a statement costs more than a small statement does, and a durable commit more than all
 of them. A unit of work is written as for any other database, `async` with `await connection.execute(…)`; as it never has to wait
-here, it is driven to its end by hand, without an event loop. It must wait for nothing else.
+here, it is driven to its end by hand, without an event loop. It must wait for nothing else, and change nothing but the database:
+where another one of its batch fails half-way, it is done once more.
 """
 
 import asyncio
@@ -100,7 +101,7 @@ class Writer:
         self._writing: asyncio.Task[None] | None = None
 
     async def write(self, work: Work[Found]) -> Found:
-        """What the work finds, once it is durable; nothing of it is left when it raises."""
+        """What the work finds, once it is durable; nothing of it is left when it raises. It may be run twice, the first in vain."""
         done: asyncio.Future[Found] = asyncio.get_running_loop().create_future()
         self._waiting.append((work, done))
         if self._writing is None:
@@ -143,17 +144,38 @@ class Writer:
             return [(None, error)] * len(batch)
 
     def _in_one_transaction(self, batch: Sequence[Work[Any]], connection: _AtHand) -> list[tuple[Any, BaseException | None]]:
-        driver = connection.driver
-        driver.execute("BEGIN IMMEDIATE")
-        found: list[tuple[Any, BaseException | None]] = []
-        try:
-            for work in batch:
-                found.append(_saved(work, connection, driver))
-            driver.execute("COMMIT")
-        finally:
-            if driver.in_transaction:
-                driver.execute("ROLLBACK")
-        return found
+        # A savepoint around each unit costs as much as a statement, twice, and what fails mostly does so before it has written
+        # anything. Where something has been written, everything is undone and done once more, with savepoints.
+        for unit in (_tried, _saved):
+            driver = connection.driver
+            driver.execute("BEGIN IMMEDIATE")
+            try:
+                found = [unit(work, connection, driver) for work in batch]
+                driver.execute("COMMIT")
+            except _HalfWritten:
+                continue
+            else:
+                return found
+            finally:
+                if driver.in_transaction:
+                    driver.execute("ROLLBACK")
+        raise AssertionError("a savepoint undoes what a unit of work has written")
+
+
+class _HalfWritten(Exception):  # not an error: the batch is written in another way
+    """A unit of work failed after it had written something."""
+
+
+def _tried(work: Work[Any], connection: _AtHand, driver: sqlite3.Connection) -> tuple[Any, BaseException | None]:
+    before = driver.total_changes
+    try:
+        return driven(work, connection), None
+    except Exception as error:
+        if not driver.in_transaction:  # a full disk, say: SQLite has undone everything, of the other units too
+            raise
+        if driver.total_changes != before:
+            raise _HalfWritten from error
+        return None, error
 
 
 def _saved(work: Work[Any], connection: _AtHand, driver: sqlite3.Connection) -> tuple[Any, BaseException | None]:
@@ -161,7 +183,7 @@ def _saved(work: Work[Any], connection: _AtHand, driver: sqlite3.Connection) -> 
     try:
         result = driven(work, connection)
     except Exception as error:
-        if not driver.in_transaction:  # a full disk, say: SQLite has undone everything, of the other units too
+        if not driver.in_transaction:  # as above
             raise
         driver.execute("ROLLBACK TO unit")
         driver.execute("RELEASE unit")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.domain.canonical import as_body, from_json, to_json, without_bytes
+from app.domain.canonical import as_body, from_json, to_json, to_stored, without_bytes
 from app.domain.media import MediaType, Role
 from app.domain.normalise import normalise
 from app.domain.requests import ImageRequest, Mode, Request, VideoRequest
@@ -28,6 +28,15 @@ def test_a_stored_request_comes_back_whole(name: str, route: str, request_: Requ
     assert back == request_
     assert back.named == request_.named
     assert [item.param for item in back.media] == [item.param for item in request_.media]
+
+
+@pytest.mark.parametrize(("name", "route", "request_"), accepted(), ids=lambda value: value if isinstance(value, str) else "")
+def test_a_row_says_only_what_was_said(name: str, route: str, request_: Request) -> None:
+    whole, stored = to_json(request_, inline=False, names=True), to_stored(request_)
+
+    assert stored == {field: value for field, value in whole.items() if value not in (None, [], {})}
+    assert from_json(stored) == from_json(whole)
+    assert from_json(stored).named == request_.named
 
 
 def test_the_shown_object_has_the_canonical_keys_only() -> None:

@@ -49,6 +49,33 @@ async def test_a_unit_that_raises_leaves_nothing_and_harms_no_other(database: Da
     assert [await found(database, name) for name in ("before", "halfway", "after")] == ["1", None, "1"]
 
 
+async def test_only_what_wrote_before_it_failed_is_done_again(tmp_path: Path) -> None:
+    runs: list[str] = []
+
+    async def counted(connection: AsyncConnection) -> None:
+        runs.append("counted")
+        number = int(await setting_store.get(connection, "runs") or 0)
+        await setting_store.put(connection, "runs", str(number + 1))
+
+    async def refused(connection: AsyncConnection) -> None:
+        raise LookupError("nothing written")
+
+    async def halfway(connection: AsyncConnection) -> None:
+        await setting_store.put(connection, "halfway", "1")
+        raise LookupError("something written")
+
+    url = f"sqlite+aiosqlite:///{tmp_path}/units.db"
+    await migrate(url)
+    database = Database.open(url)
+    try:
+        await asyncio.gather(database.commit(counted), database.commit(refused), return_exceptions=True)
+        assert (runs, await found(database, "runs")) == (["counted"], "1")
+        await asyncio.gather(database.commit(counted), database.commit(halfway), return_exceptions=True)
+        assert (runs, await found(database, "runs"), await found(database, "halfway")) == (["counted"] * 3, "2", None)
+    finally:
+        await database.close()
+
+
 async def test_a_statement_that_fails_undoes_its_unit_alone(database: Database) -> None:
     async def twice(connection: AsyncConnection) -> None:
         await connection.execute(settings.insert(), {"name": "twice", "value": "1"})
