@@ -4,12 +4,13 @@ import gc
 
 from starlette.types import ASGIApp
 
-from app.lean import leave_out_the_unused
+from app.lean import leave_out_the_unused, share_one_heap
 
 
 def application() -> ASGIApp:
     """For an ASGI server's factory option; settings come from the environment."""
     gc.disable()
+    share_one_heap()
     leave_out_the_unused()
     from app.main import app_from_environment  # after that
 

@@ -1,11 +1,14 @@
 """A gateway starts quickly and small: what only some gateways or moments need is loaded by those."""
 
+import ctypes
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from app.lean import share_one_heap
 
 # builds and starts the application in the way of `filmgate serve`, asks it something, and prints what is loaded
 SERVING = """
@@ -94,3 +97,87 @@ def test_a_lean_process_can_still_have_what_it_left_out(tmp_path: Path) -> None:
         "print(OpenAPI(openapi='3.1.0', info={'title': 'x', 'version': '1'}, paths={}).info.title)"
     )
     assert run(tmp_path, "-W", "error", "-c", script) == "x\n"
+
+
+def test_a_server_has_no_command_line_of_its_library(tmp_path: Path) -> None:
+    script = (
+        "from app.cli.serving import configured; config = configured(1.0, '127.0.0.1', 0, 1)\n"
+        "import sys; assert {'click', 'uvicorn.main', 'uvicorn.supervisors'}.isdisjoint(sys.modules)\n"
+        "import uvicorn; assert type(config) is uvicorn.Config and not hasattr(uvicorn, 'nonsense')"
+    )
+    run(tmp_path, "-W", "error", "-c", script)
+
+
+@pytest.mark.parametrize("wanted", ["run", "main", "__version__"])
+def test_a_lean_server_can_still_have_what_it_left_out(tmp_path: Path, wanted: str) -> None:
+    script = (
+        "from app.lean import leave_out_the_servers_command as leave; leave(); leave()\n"
+        "import uvicorn; config, server = uvicorn.Config, uvicorn.Server\n"
+        f"from uvicorn import {wanted} as found\n"
+        "assert found and (uvicorn.Config, uvicorn.Server) == (config, server)\n"
+        "from uvicorn.supervisors import Multiprocess"
+    )
+    run(tmp_path, "-W", "error", "-c", script)
+
+
+@pytest.mark.parametrize("package", ["lacking", "failing"])
+def test_a_package_that_is_not_as_expected_is_imported_whole(tmp_path: Path, package: str) -> None:
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd" / "__init__.py").write_text("import odd.rest\nThing = 1\n")
+    (tmp_path / "odd" / "rest.py").write_text("")
+    (tmp_path / "odd" / "lacking.py").write_text("")
+    (tmp_path / "odd" / "failing.py").write_text("import odd.nothing\n")
+    script = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        f"from app.lean import _with_parts; _with_parts('odd', {{'Thing': {package!r}}})\n"
+        "import odd; print(odd.Thing, 'odd.rest' in sys.modules)"
+    )
+    assert run(tmp_path, "-c", script) == "1 True\n"
+
+
+# what a thread allocates shows which arenas there are; malloc_stats(3) writes to standard error
+ARENAS = """
+import ctypes, os, threading
+from app.lean import share_one_heap
+share_one_heap()
+made, seen = threading.Event(), threading.Event()
+def hold():
+    kept = bytearray(100_000)
+    made.set()
+    seen.wait()
+thread = threading.Thread(target=hold)
+thread.start()
+made.wait()
+os.dup2(1, 2)
+ctypes.CDLL(None).malloc_stats()
+seen.set()
+thread.join()
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_stats"), reason="another C library than glibc")
+@pytest.mark.parametrize(
+    ("environ", "arenas"), [({}, 1), ({"MALLOC_ARENA_MAX": "4"}, 2), ({"GLIBC_TUNABLES": "glibc.malloc.arena_max=4"}, 2)]
+)
+def test_threads_share_one_heap_unless_the_environment_says_how_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], arenas: int
+) -> None:
+    for name in ("MALLOC_ARENA_MAX", "GLIBC_TUNABLES"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    assert run(tmp_path, "-c", ARENAS).count("Arena ") == arenas
+
+
+def test_another_c_library_goes_on_as_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+
+    def without_it(name: object) -> object:
+        asked.append(name)
+        return object()
+
+    monkeypatch.delenv("MALLOC_ARENA_MAX", raising=False)
+    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
+    monkeypatch.setattr("app.lean.ctypes.CDLL", without_it)
+    share_one_heap()
+    assert asked == [None]

@@ -5,15 +5,17 @@ import signal
 import socket
 from contextlib import nullcontext
 from types import FrameType
-
-import uvicorn
+from typing import TYPE_CHECKING
 
 from app.cli.asked import Asked
-from app.cli.connections import PatientConnection
 from app.cli.outcome import fail
 from app.cli.preparing import prepared, prepared_elsewhere
 from app.cli.welcome import welcome
 from app.engine.metric_folder import shared_counters
+from app.lean import leave_out_the_servers_command, share_one_heap
+
+if TYPE_CHECKING:
+    import uvicorn
 
 _SLOWEST_START = 60  # seconds that a worker may take until it serves, before it counts as hung
 _WAITING = 2048  # connections that the system holds until they are accepted
@@ -22,6 +24,7 @@ _WAITING = 2048  # connections that the system holds until they are accepted
 def run_server(asked: Asked) -> None:
     """The whole of `filmgate serve`."""
     gc.disable()  # a start makes much and drops little; `app.serving` turns it on
+    share_one_heap()
     made = prepared() if asked.workers == 1 else prepared_elsewhere()
     config = configured(made.drain_seconds, asked.host, asked.port, asked.workers)
     listener = listening(asked.host, asked.port)  # before anything is promised: a port in use ends here
@@ -30,8 +33,13 @@ def run_server(asked: Asked) -> None:
         serve(config, listener)
 
 
-def configured(drain_seconds: float, host: str, port: int, workers: int) -> uvicorn.Config:
+def configured(drain_seconds: float, host: str, port: int, workers: int) -> "uvicorn.Config":
     """The server's options; each worker process builds its own application from the environment."""
+    leave_out_the_servers_command()
+    import uvicorn  # after that
+
+    from app.cli.connections import PatientConnection
+
     return uvicorn.Config(
         "app.serving:application",
         factory=True,
@@ -66,13 +74,15 @@ def listening(host: str, port: int) -> socket.socket:
     return listener
 
 
-def serve(config: uvicorn.Config, listener: socket.socket) -> None:
+def serve(config: "uvicorn.Config", listener: socket.socket) -> None:
     """Serves until SIGTERM or SIGINT; then running requests finish first."""
     if config.workers > 1:
         from uvicorn.supervisors import Multiprocess  # with it come the parts of the standard library that start processes
 
         Multiprocess(config, sockets=[listener]).run()
         return
+    import uvicorn  # by whoever made the options
+
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)  # the server raises what it was stopped by once more when it is done
     server = uvicorn.Server(config)
