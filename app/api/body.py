@@ -53,10 +53,11 @@ async def read_body(request: Request, max_body: int) -> ClientBody:
 
 def _content_type(request: Request) -> str:
     """The media type of the body, JSON where the client says nothing."""
-    written = request.headers.getlist("content-type")
+    headers = request.headers
+    written = headers.getlist("content-type")
     if len(written) > 1:
         raise UnsupportedBody("The request has more than one Content-Type.")
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
+    if "content-encoding" in headers and headers["content-encoding"].lower() != "identity":
         raise UnsupportedBody("Compressed request bodies are not read.")
     if not written or written[0] == _JSON or not written[0].strip():
         return _JSON
@@ -76,7 +77,7 @@ def _object(raw: bytes) -> JsonObject:
         value: Json = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise InvalidRequest(f"The request body is not valid JSON: {error.msg} (line {error.lineno}).") from error
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         raise InvalidRequest("The request body must be a JSON object.")
     return value
 

@@ -1,8 +1,8 @@
 """From an HTTP request to what the engine takes: a wish."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
-from typing import ParamSpec, TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import ParamSpec, TypeAlias, TypeVar
 
 from starlette.requests import Request
 
@@ -24,8 +24,11 @@ from app.engine.gateway import Gateway, Wish
 STRICT_HEADER = "x-filmgate-strict"
 _IN_A_THREAD = 256 * 1024  # bytes from which reading a body (base64, above all) would hold up other requests
 _LONGEST_KEY = 255  # characters
+_PREFER = "prefer"
+_TOLD = {name.lower().encode(): name for name in (STRICT_HEADER, KEY_HEADER, _PREFER)}
 UNSAID = "-"  # stands for the model of a source until that is found
 
+Told: TypeAlias = Mapping[str, Sequence[str]]
 Given = ParamSpec("Given")
 Found = TypeVar("Found")
 
@@ -83,21 +86,31 @@ async def _named_source(gateway: Gateway, key: Key, wanted: Wanted) -> Job:
 
 async def recognisable(request: Request, gateway: Gateway, body: ClientBody, endpoint: str, wish: Wish) -> Wish:
     """The wish with how strict and how patient to be with it, and with what it takes to know it again."""
-    later = wish.request.op == "image" and (wants_background(body.fields) or _prefers_later(request))
+    told = _told(request)
+    later = wish.request.op == "image" and (wants_background(body.fields) or _prefers_later(told))
     endpoint = f"{endpoint} later" if later else endpoint  # a header may say so, and the answer is of another kind
     return replace(
         wish,
-        strict=_strict(request),
+        strict=_strict(told),
         patient=later or isinstance(wish.request, VideoRequest),
         fingerprint=await in_time(body, fingerprint, endpoint, body.fields, body.uploads),
-        names=tuple(_names(request, wish.request)),
+        names=tuple(_names(told, wish.request)),
         base_url=base_url(request, gateway),
     )
 
 
-def _names(request: Request, wanted: Wanted) -> Iterator[ReplayName]:
+def _told(request: Request) -> Told:
+    """What the headers say of how to treat a request, by their names: all are looked through once, as most say nothing of it."""
+    told: dict[str, list[str]] = {}
+    for name, value in request.scope["headers"]:
+        if name in _TOLD:
+            told.setdefault(_TOLD[name], []).append(value.decode("latin-1"))
+    return told
+
+
+def _names(told: Told, wanted: Wanted) -> Iterator[ReplayName]:
     """What the client calls its request, if anything."""
-    written = request.headers.getlist(KEY_HEADER)
+    written = told.get(KEY_HEADER)
     if written:
         if len(set(written)) > 1 or not 0 < len(written[0]) <= _LONGEST_KEY or not written[0].isprintable():
             message = f"`{KEY_HEADER}` must be one value of 1 to {_LONGEST_KEY} printable characters."
@@ -117,12 +130,13 @@ async def in_time(body: ClientBody, function: Callable[Given, Found], *given: Gi
     return await asyncio.to_thread(function, *given, **named)
 
 
-def _prefers_later(request: Request) -> bool:
+def _prefers_later(told: Told) -> bool:
     """Whether the client asks for an answer at once and the result later (`Prefer: respond-async`, RFC 7240 §4.1)."""
-    preferences = ",".join(request.headers.getlist("prefer")).split(",")
+    if _PREFER not in told:
+        return False
+    preferences = ",".join(told[_PREFER]).split(",")
     return any(preference.partition(";")[0].strip().lower() == "respond-async" for preference in preferences)
 
 
-def _strict(request: Request) -> bool:
-    headers: Mapping[str, str] = request.headers
-    return headers.get(STRICT_HEADER, "").strip().lower() in ("true", "1", "yes", "on")
+def _strict(told: Told) -> bool:
+    return STRICT_HEADER in told and told[STRICT_HEADER][0].strip().lower() in ("true", "1", "yes", "on")

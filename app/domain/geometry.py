@@ -47,6 +47,7 @@ class Size:
         return self.resolution or self.aspect_ratio or f"{self.width}x{self.height}"
 
 
+@lru_cache(1024)
 def read_size(text: str, op: Operation) -> Size | None:
     """A `size` value by the grammar of §4.2; None when it is none."""
     word = text.strip().lower()

@@ -8,9 +8,12 @@ from hashlib import sha256
 
 from app.domain.jobs import Job, JobStatus, Stage
 from app.domain.json import Json, JsonObject
-from app.domain.normalise.values import UploadRef
+from app.domain.normalise.values import UploadRef, elements
 
 KEY_LIFE = timedelta(hours=24)  # how long an Idempotency-Key is remembered
+
+_SCALARS = frozenset({str, int, float, bool, type(None)})
+_written = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 # Failures of creates that certainly started nothing and may go well the next time; a vendor's refusal of the request itself
 # (`invalid_request`, `content_policy_violation`) is an answer, and so is an open outcome.
@@ -80,8 +83,7 @@ def task_name(client_task_id: str) -> ReplayName:
 def fingerprint(endpoint: str, fields: JsonObject, uploads: Mapping[str, bytes]) -> str:
     """What two requests have in common that mean the same: the endpoint, equal fields, and files of equal content."""
     digests = {reference: sha256(data).hexdigest() for reference, data in uploads.items()}
-    whole = [endpoint, _comparable(fields, digests)]
-    return sha256(json.dumps(whole, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return sha256(_written([endpoint, _comparable(fields, digests)]).encode()).hexdigest()
 
 
 def started_nothing(job: Job, parts: Sequence[Job] = ()) -> bool:
@@ -107,12 +109,11 @@ def over(job: Job, parts: Sequence[Job] = ()) -> bool:
 
 def _comparable(value: Json, digests: Mapping[str, str]) -> Json:
     """The value with each file's digest in its place; how a client calls its file means nothing."""
-    if isinstance(value, UploadRef):
-        return {"upload": digests.get(value)}
-    if isinstance(value, str):
+    if type(value) in _SCALARS:
         return value
+    if isinstance(value, str):
+        return {"upload": digests.get(value)} if isinstance(value, UploadRef) else value
     if isinstance(value, Mapping):
         return {name: _comparable(inner, digests) for name, inner in value.items()}
-    if isinstance(value, Sequence):
-        return [_comparable(inner, digests) for inner in value]
-    return value
+    items = elements(value)
+    return value if items is None else [_comparable(inner, digests) for inner in items]

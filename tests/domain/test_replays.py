@@ -71,6 +71,20 @@ def test_a_text_that_looks_like_a_file_is_a_text() -> None:
     assert fingerprint("/v1/videos", {"image": reference}, files) != fingerprint("/v1/videos", {"image": str(reference)}, files)
 
 
+def test_a_fingerprint_stays_what_it_was_in_earlier_releases() -> None:
+    """An `external_task_id` is remembered for good, and so is the fingerprint beside it."""
+    body: dict[str, Json] = {
+        "prompt": "a kite",
+        "model": "m",
+        "n": 2,
+        "seconds": 4.5,
+        "image": None,
+        "metadata": {"x": [True, "é"]},
+    }
+    known = "5a0ecd6378d2d3157e025e54660ec7a805059a97375d299e06cbd17dd1dcecce"
+    assert fingerprint("/v1/videos", body, {}) == known
+
+
 def test_odd_text_has_a_fingerprint_too() -> None:
     assert fingerprint("/v1/videos", {"prompt": "\0 \ud800 🎬"}, {}) != fingerprint("/v1/videos", {"prompt": "\0 🎬"}, {})
 

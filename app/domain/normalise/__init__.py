@@ -27,7 +27,7 @@ def normalise(route: str, body: JsonObject) -> tuple[Request, tuple[Notice, ...]
     An uploaded file stands in the body as an `UploadRef`. Raises InvalidRequest with a code of normalisation.md §2.6 and
     the client's own name of the field as `param`.
     """
-    if not isinstance(body, Mapping):
+    if not isinstance(body, dict) and not isinstance(body, Mapping):
         raise wrong_type("body", "a JSON object")
     read = Body(body)
     model, variant = _model(read, route)

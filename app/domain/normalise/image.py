@@ -16,7 +16,7 @@ from app.domain.requests import ImageRequest
 
 def wants_background(body: JsonObject) -> bool:
     """Whether an image body asks for an answer at once and the result later (`background: true`, CONTRACT §1)."""
-    return truth(body.get("background")) is True
+    return "background" in body and truth(body["background"]) is True
 
 
 def image_request(body: Body, route: str, model: str, model_variant: str | None) -> ImageRequest:

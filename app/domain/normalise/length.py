@@ -7,6 +7,7 @@ from app.domain.normalise.reader import Body
 from app.domain.normalise.readings import LONGEST_DURATION
 from app.domain.normalise.values import wrong_value
 
+_NAMES = DURATION.outer | FRAMES.outer | FPS.outer
 _USUAL_FPS = 24
 
 
@@ -20,8 +21,13 @@ class Length:
     fps: int | None
 
 
+_UNSAID = Length(None, False, None, None)
+
+
 def read_length(body: Body) -> Length:
     """The length as written; seconds follow from frames when only those are given."""
+    if not body.holds(_NAMES):
+        return _UNSAID
     seconds, frames, fps = body.take(DURATION), body.take(FRAMES), body.take(FPS)
     if isinstance(seconds, str):
         return Length(None, True, frames, fps)

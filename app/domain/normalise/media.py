@@ -41,6 +41,7 @@ _ROLES = {
         for word in ("reference", "ref")
     },
 }
+_NAMES = {op: frozenset({"content"}).union(*(row.outer for row in rows)) for op, rows in MEDIA.items()}
 _IMAGE_OP_ROLES = {"image": Role.IMAGE, "mask": Role.MASK}
 
 
@@ -54,14 +55,17 @@ class Gathered:
 
 def gather(body: Body, op: Operation) -> Gathered:
     """All media and texts of a body, sources that repeat joined; raises InvalidRequest naming the client's field."""
-    reader = _MediaReader(body, op)
     gathered = Gathered()
+    if not body.holds(_NAMES[op]):
+        return gathered
+    reader = _MediaReader(body, op)
     for row in MEDIA[op]:
+        if not body.holds(row.outer):
+            continue
         for place in body.places:
-            if row.outer.isdisjoint(place.values):
-                continue
             for name in row.names:
-                gathered.drafts += reader.field(row, place, name)
+                if name in place.values:
+                    gathered.drafts += reader.field(row, place, name)
     for place in body.places:
         drafts, texts = reader.content(place)
         gathered.drafts += drafts

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 
 from app.domain.media import MediaType, Role
-from app.domain.normalise.values import outer_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,10 +12,10 @@ class MediaRow:
     type: MediaType
     names: tuple[str, ...]
     role: Role | None = None
-    outer: frozenset[str] = field(init=False, repr=False)
+    outer: frozenset[str] = field(init=False, repr=False)  # the names, to tell at once that a body holds none of them
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "outer", outer_names(self.names))
+        object.__setattr__(self, "outer", frozenset(self.names))
 
 
 @dataclass(frozen=True, slots=True)

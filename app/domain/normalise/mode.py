@@ -14,19 +14,29 @@ _REFERENCES = frozenset({Role.REFERENCE_IMAGE, Role.REFERENCE_VIDEO, Role.REFERE
 
 def explicit_mode(body: Body, op: Operation, route: str) -> Mode | None:
     """The mode that the client or, failing that, the route names. Take the quality first: `mode` may be one."""
-    mode = body.take(MODE[op])
+    row = MODE[op]
+    mode = body.take(row)
+    if body.holds(row.outer):
+        _note_unknown(body)
+    if mode is None and op == "video":
+        _, slash, ending = route.rstrip("/").rpartition("/")
+        return _ROUTES.get(slash + ending)
+    return mode
+
+
+def _note_unknown(body: Body) -> None:
     for place in body.places:
         for name in MODE_NAMES:
             word = place.get(name)
             if isinstance(word, str):
                 body.note("unknown_mode", "mode", word[:64])
-    if mode is None and op == "video":
-        mode = next((mode for ending, mode in _ROUTES.items() if route.rstrip("/").endswith(ending)), None)
-    return mode
 
 
 def video_mode(explicit: Mode | None, media: Sequence[Media], prompt: str | None, body: Body) -> Mode:
     """The mode of a video request; raises InvalidRequest when an explicit one lacks what it needs."""
+    if not media and explicit is None:  # words alone, as in most requests
+        require_prompt(prompt)
+        return Mode.T2V
     roles = {item.role for item in media}
     if explicit is Mode.T2V and any(item.type is not MediaType.AUDIO for item in media):
         raise InvalidRequest(
@@ -45,7 +55,7 @@ def video_mode(explicit: Mode | None, media: Sequence[Media], prompt: str | None
 
 def image_mode(explicit: Mode | None, media: Sequence[Media], prompt: str | None, route: str) -> Mode:
     """Image to image if there is any image; raises InvalidRequest when an edit lacks one, or words alone lack the words."""
-    if any(item.role is Role.IMAGE for item in media):
+    if media and any(item.role is Role.IMAGE for item in media):
         return Mode.I2I
     if explicit is Mode.I2I or route.rstrip("/").endswith("/edits"):
         raise _missing("image", "An image to start from is missing.")

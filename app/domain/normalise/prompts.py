@@ -9,6 +9,8 @@ from app.domain.normalise.values import wrong_value
 def read_prompt(body: Body, gathered: Gathered) -> str | None:
     """The prompt as written; what stands at the top level wins over metadata, a prompt over texts."""
     prompt = body.take(PROMPT)
+    if not gathered.texts:
+        return prompt
     inner = {place.prefix: "\n".join(gathered.texts[place.prefix]) for place in body.places}
     written = body.named.get("prompt")
     top_text = inner[body.top.prefix]

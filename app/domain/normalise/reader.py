@@ -1,16 +1,17 @@
 """A client's body as two places, the top level and `metadata`, from which fields are taken by their aliases."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 from app.domain.errors import InvalidRequest
 from app.domain.json import Json, JsonObject
 from app.domain.normalise.guard import check_fields, parsed
-from app.domain.normalise.values import Elsewhere, Reading, UploadRef, elements, given, outer_names, wrong_type
+from app.domain.normalise.values import ELSEWHERE, Elsewhere, Reading, UploadRef, elements, given, wrong_type
 from app.domain.requests import Notice
 
 T = TypeVar("T")
+Found: TypeAlias = tuple[T, str]  # a value and the client's name for it
 _SHOWN = 200  # characters of a text in a notice
 
 
@@ -28,23 +29,18 @@ class Row(Generic[T]):
     readings: Mapping[str, Reading[T | Elsewhere]] = field(default_factory=dict)
     top_wins: bool = False
     conflict: str | None = None
-    outer: frozenset[str] = field(init=False, repr=False)
+    paths: tuple[tuple[str, str, str], ...] = field(init=False, repr=False)  # name, its part before the dot, its part after it
+    outer: frozenset[str] = field(init=False, repr=False)  # the parts before the dot, to tell at once that a body holds none
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "outer", outer_names(self.names))
+        parted = [(name, *name.partition(".")) for name in self.names]
+        object.__setattr__(self, "paths", tuple((name, outer, inner) for name, outer, _, inner in parted))
+        object.__setattr__(self, "outer", frozenset(outer for _, outer, _, _ in parted))
 
 
-@dataclass(frozen=True, slots=True)
-class Found(Generic[T]):
-    """A value and the client's name for it."""
-
-    value: T
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Place:
-    """The top level of a body, or its metadata: what was given there and what has been used of it."""
+    """The top level of a body, or its metadata: what was given there and what has been used of it; `values` are all `given`."""
 
     values: JsonObject
     prefix: str = ""
@@ -52,52 +48,50 @@ class Place:
 
     def get(self, name: str) -> Json:
         """A value that nobody has used yet; None when there is none."""
-        if name in self.used:
-            return None
-        outer, dot, inner = name.partition(".")
-        value = self.values.get(outer)
-        if not dot:
-            return value
-        found = value.get(inner) if isinstance(value, Mapping) else None
-        return found if given(found) else None
+        return None if name in self.used else self.values.get(name)
 
     def rest(self) -> dict[str, Json]:
         """What nobody used."""
+        if not self.values:
+            return {}
         left = {name: value for name, value in self.values.items() if name not in self.used}
         for name in self.used:
-            outer, dot, inner = name.partition(".")
-            value = left.get(outer)
-            if dot and isinstance(value, Mapping):
-                left[outer] = {key: kept for key, kept in value.items() if key != inner}
-        return {name: value for name, value in left.items() if given(value)}
+            if "." in name:
+                _leave_out(left, name)
+        return left
 
 
 class Body:
     """A client's body while it is being read; collects notices and the names that the client used."""
 
     def __init__(self, body: JsonObject) -> None:
-        check_fields({name: value for name, value in body.items() if name != "metadata"})
+        fields = dict(body)
+        metadata = fields.pop("metadata", None)
+        check_fields(fields)
         self.notices: list[Notice] = []
         self.named: dict[str, str] = {}
-        self.top = Place({name: value for name, value in body.items() if name != "metadata" and given(value)})
-        self.extra = Place(self._metadata(body.get("metadata")), "metadata.")
+        self.top = Place({name: value for name, value in fields.items() if given(value)})
+        self.extra = Place({} if metadata is None else self._metadata(metadata), "metadata.")
+        self.places = self.top, self.extra
+        self._names = {*self.top.values, *self.extra.values}
 
-    @property
-    def places(self) -> tuple[Place, Place]:
-        """Top level first."""
-        return self.top, self.extra
+    def holds(self, names: Set[str]) -> bool:
+        """Whether one of these names stands at the top level or in the metadata, used or not."""
+        return not self._names.isdisjoint(names)
 
     def take(self, row: Row[T]) -> T | None:
         """The value of a field; metadata wins unless the row says otherwise. Raises InvalidRequest for a bad top-level one."""
-        top = None if row.outer.isdisjoint(self.top.values) else self._read(row, self.top)
-        extra = None if row.outer.isdisjoint(self.extra.values) else self._read(row, self.extra)
-        if top is not None and extra is not None and not row.top_wins and top.value != extra.value:
-            self.note(f"metadata_override:{row.canonical}", row.canonical, shown(top.value), shown(extra.value))
+        if self._names.isdisjoint(row.outer):  # so it is for most rows and most bodies
+            return None
+        top = self._read(row, self.top)
+        extra = self._read(row, self.extra) if self.extra.values else None
+        if top and extra and not row.top_wins and top[0] != extra[0]:
+            self.note(f"metadata_override:{row.canonical}", row.canonical, shown(top[0]), shown(extra[0]))
         chosen = (top or extra) if row.top_wins else (extra or top)
         if chosen is None:
             return None
-        self.named[row.canonical] = chosen.name
-        return chosen.value
+        value, self.named[row.canonical] = chosen
+        return value
 
     def note(self, code: str, canonical: str, before: Json = None, after: Json = None) -> None:
         """Adds a notice, unless the same thing was said already."""
@@ -122,7 +116,12 @@ class Body:
 
     def _read(self, row: Row[T], place: Place) -> Found[T] | None:
         found: Found[T] | None = None
-        for name, value in _values(row, place):
+        for name, outer, inner in row.paths:
+            if outer not in place.values or name in place.used:
+                continue
+            value = place.values[outer]
+            if inner and not given(value := _member(value, inner)):
+                continue
             try:
                 read = row.readings.get(name, row.read)(value, place.prefix + name)
             except InvalidRequest:
@@ -130,13 +129,13 @@ class Body:
                     raise
                 self.ignore(name)
                 continue
-            if isinstance(read, Elsewhere):
+            if read is ELSEWHERE:
                 continue
             place.used.add(name)
             if found is None:
-                found = Found(read, place.prefix + name)
-            elif row.conflict and read != found.value:
-                self.note(row.conflict, row.canonical, shown(read), shown(found.value))
+                found = read, place.prefix + name
+            elif row.conflict and read != found[0]:
+                self.note(row.conflict, row.canonical, shown(read), shown(found[0]))
         return found
 
     def _metadata(self, value: Json) -> dict[str, Json]:
@@ -158,15 +157,25 @@ def shown(value: object) -> Json:
     return value if value is None or isinstance(value, int | float) else str(value)[:_SHOWN]
 
 
-def _values(row: Row[T], place: Place) -> Iterator[tuple[str, Json]]:
-    for name in row.names:
-        value = place.get(name)
-        if value is not None:
-            yield name, value
+def _member(value: Json, name: str) -> Json:
+    return value.get(name) if isinstance(value, Mapping) else None
+
+
+def _leave_out(values: dict[str, Json], path: str) -> None:
+    """Takes the member of an object out, and the object too when nothing is left of it."""
+    outer, _, inner = path.partition(".")
+    value = values.get(outer)
+    rest = {name: kept for name, kept in value.items() if name != inner} if isinstance(value, Mapping) else {}
+    if rest:
+        values[outer] = rest
+    else:
+        values.pop(outer, None)
 
 
 def _holds_upload(value: Json) -> bool:
+    if isinstance(value, str):
+        return isinstance(value, UploadRef)
     if isinstance(value, Mapping):
         return any(_holds_upload(item) for item in value.values())
     items = elements(value)
-    return isinstance(value, UploadRef) if items is None else any(_holds_upload(item) for item in items)
+    return items is not None and any(_holds_upload(item) for item in items)

@@ -11,6 +11,7 @@ from app.domain.requests import Mode, Operation
 LONGEST_DURATION = 3600  # seconds
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,17})?)\s*(?:s|sec|secs|second|seconds|秒)?")
 _AUTO_DURATION = frozenset({"auto", "-1", "-1.0"})
+_seed = integer(-1, 2**63 - 1)
 _QUALITY_IN_MODE = {"std": "std", "standard": "std", "pro": "pro", "professional": "pro"}
 _WORDS = {
     Mode.T2V: "t2v text2video text_to_video",
@@ -46,7 +47,7 @@ def duration(value: Json, name: str) -> float | str:
 
 def seed(value: Json, name: str) -> int | None:
     """A seed from 0; -1 means that any will do."""
-    number = integer(-1, 2**63 - 1)(value, name)
+    number = _seed(value, name)
     return None if number == -1 else number
 
 

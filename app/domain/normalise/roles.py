@@ -14,6 +14,8 @@ _ALL_REFERENCES = (Mode.R2V, *_SOURCED, Mode.T2V)
 
 def video_media(drafts: Sequence[Draft], mode: Mode | None, body: Body) -> tuple[Media, ...]:
     """The media of a video request, each with a role; `mode` is what the client or the route said."""
+    if not drafts:
+        return ()
     images = [index for index, draft in enumerate(drafts) if draft.type is MediaType.IMAGE and draft.role is None]
     explicit = {draft.role for draft in drafts if draft.role is not None}
     decided = dict(zip(images, _image_roles(len(images), explicit, mode), strict=False))
@@ -25,7 +27,7 @@ def video_media(drafts: Sequence[Draft], mode: Mode | None, body: Body) -> tuple
 
 def image_media(drafts: Sequence[Draft]) -> tuple[Media, ...]:
     """The media of an image request, whose pictures have their roles already."""
-    return tuple(_finished(draft, None) for draft in drafts)
+    return tuple([_finished(draft, None) for draft in drafts])
 
 
 def _image_roles(count: int, explicit: set[Role], mode: Mode | None) -> list[Role]:
