@@ -1,6 +1,6 @@
 """Fits lengths and optional wishes to what a model honours; the part of `fit.py` that adjusts, drops and reports."""
 
-from typing import TypeVar
+from typing import Any
 
 from app.domain.capabilities import Capabilities
 from app.domain.json import Json
@@ -53,22 +53,12 @@ def fit_video_scalars(request: VideoRequest, capabilities: Capabilities, notices
         near = int(_nearest(fps, capabilities.fps)) if capabilities.fps else None
         _report(notices, "fps", fps, near)
         fps = near
-    request = replace(request, fps=fps)
-    kept = _Keep(capabilities, notices, _VIDEO_SCALARS)
-    return replace(
-        request,
-        seed=kept("seed", request.seed),
-        negative_prompt=kept("negative_prompt", request.negative_prompt),
-        watermark=kept("watermark", request.watermark),
-        generate_audio=kept("generate_audio", request.generate_audio),
-        camera_fixed=kept("camera_fixed", request.camera_fixed),
-        quality=_fit_quality(request, capabilities, notices),
-    )
+    kept = _kept(request, capabilities, notices, _VIDEO_SCALARS)
+    return replace(request, **kept, fps=fps, quality=_fit_quality(request, capabilities, notices))
 
 
 def fit_image_scalars(request: ImageRequest, capabilities: Capabilities, notices: list[Notice]) -> ImageRequest:
     """The optional wishes of a picture that the model honours, or that the gateway fulfils itself."""
-    kept = _Keep(capabilities, notices, _IMAGE_SCALARS)
     output_format, compression = request.output_format, request.output_compression
     if output_format and capabilities.output_formats is not None and output_format not in capabilities.output_formats:
         if output_format in CONVERTED:
@@ -76,45 +66,34 @@ def fit_image_scalars(request: ImageRequest, capabilities: Capabilities, notices
         else:
             _report(notices, "output_format", output_format, None)
         output_format = None
-    return replace(
-        request,
-        output_format=output_format,
-        seed=kept("seed", request.seed),
-        negative_prompt=kept("negative_prompt", request.negative_prompt),
-        watermark=kept("watermark", request.watermark),
-        output_compression=kept("output_compression", compression),
-        background=kept("background", request.background),
-        moderation=kept("moderation", request.moderation),
-        input_fidelity=kept("input_fidelity", request.input_fidelity),
-        style=kept("style", request.style),
-        quality=_fit_quality(request, capabilities, notices),
-    )
+    request = replace(request, output_format=output_format, output_compression=compression)
+    kept = _kept(request, capabilities, notices, _IMAGE_SCALARS)
+    return replace(request, **kept, quality=_fit_quality(request, capabilities, notices))
 
 
-_VIDEO_SCALARS = frozenset({"seed", "negative_prompt", "watermark", "generate_audio", "camera_fixed"})
-_IMAGE_SCALARS = frozenset(
-    {"seed", "negative_prompt", "watermark", "output_compression", "background", "moderation", "input_fidelity", "style"}
+_VIDEO_SCALARS = ("seed", "negative_prompt", "watermark", "generate_audio", "camera_fixed")
+_IMAGE_SCALARS = (
+    *("seed", "negative_prompt", "watermark", "output_compression", "background", "moderation", "input_fidelity", "style"),
 )
-T = TypeVar("T")
 
 
-class _Keep:
-    """Keeps a scalar that the model honours; drops and reports another."""
-
-    def __init__(self, capabilities: Capabilities, notices: list[Notice], known: frozenset[str]) -> None:
-        self._honoured = known if capabilities.scalars is None else capabilities.scalars
-        self._notices = notices
-
-    def __call__(self, name: str, value: T) -> T | None:
-        if value is False and f"{name}_always" in self._honoured:
-            self._notices.append(Notice(f"adjusted:{name}", name, False, True))
-            return None
-        if value is None or name in self._honoured:
-            return value
-        # "no" to a thing that the model does not have is what it does anyway
-        if value is not False and value != "auto":
-            self._notices.append(Notice(f"dropped:{name}", name, _plain(value), None))
-        return None
+def _kept(request: Request, capabilities: Capabilities, notices: list[Notice], names: tuple[str, ...]) -> dict[str, Any]:
+    """The wishes that are to change, in the order of the names: what the model does not honour is dropped and reported."""
+    honoured = names if capabilities.scalars is None else capabilities.scalars
+    changed: dict[str, Any] = {}
+    for name in names:
+        value = getattr(request, name)
+        if value is None:
+            continue
+        if value is False and f"{name}_always" in honoured:
+            notices.append(Notice(f"adjusted:{name}", name, False, True))
+            changed[name] = None
+        elif name not in honoured:
+            # "no" to a thing that the model does not have is what it does anyway
+            if value is not False and value != "auto":
+                notices.append(Notice(f"dropped:{name}", name, _plain(value), None))
+            changed[name] = None
+    return changed
 
 
 def _plain(value: object) -> Json:

@@ -52,12 +52,16 @@ def candidates(
     because their catalogue is open count only when no channel that these groups can use names it. `resting` maps channel
     ids to why they are left out.
     """
-    found = [(channel, served) for channel in channels if (served := serves(channel, model, op, variant)) is not None]
-    named = any(served.named and not _closed(channel, groups) for channel, served in found)
+    found = [
+        (channel, served, _closed(channel, groups))
+        for channel in channels
+        if (served := serves(channel, model, op, variant)) is not None
+    ]
+    named = any(served.named and not closed for _, served, closed in found)
     usable: list[Candidate] = []
     skipped: list[Candidate] = []
-    for channel, served in found:
-        reason = _closed(channel, groups) or _reason(channel, served, named, resting or {})
+    for channel, served, closed in found:
+        reason = closed or _reason(channel, served, named, resting or {})
         (skipped if reason else usable).append(Candidate(channel, served, reason))
     return (*_ordered(usable, rng), *skipped)
 
@@ -68,7 +72,7 @@ def _closed(channel: Channel, groups: frozenset[str]) -> str:
         return "deleted"
     if not channel.enabled:
         return "disabled"
-    if not channel.groups & groups:
+    if channel.groups.isdisjoint(groups):
         return "not in the key's groups"
     return ""
 
@@ -80,6 +84,8 @@ def _reason(channel: Channel, served: Served, named: bool, resting: Mapping[str,
 
 
 def _ordered(usable: list[Candidate], rng: random.Random) -> list[Candidate]:
+    if len(usable) < 2:
+        return usable
     tiers = sorted({candidate.channel.priority for candidate in usable}, reverse=True)
     return [candidate for tier in tiers for candidate in _shuffled([one for one in usable if one.channel.priority == tier], rng)]
 

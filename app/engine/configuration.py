@@ -30,6 +30,7 @@ from app.store.secrets import Vault
 
 ADMIN_KEY_SETTING = "admin_key_hash"
 _INTERVAL = 1.0  # seconds between two looks at the counter
+_MOST_SERVED = 10_000  # answers that are remembered
 _log = logging.getLogger(__name__)
 
 
@@ -41,6 +42,7 @@ class _State:
     channels: Mapping[str, Channel] = field(default_factory=dict)  # by id, deleted ones too while jobs need them
     ratios: Mapping[str, Decimal] = field(default_factory=dict)  # by group
     admin_hash: str = ""
+    served: dict[tuple[str, str, Operation, str | None], Served | None] = field(default_factory=dict)  # found out so far
 
 
 class Configuration:
@@ -104,6 +106,17 @@ class Configuration:
     def channels(self) -> Iterable[Channel]:
         """Every channel."""
         return self._state.channels.values()
+
+    def serves(self, channel: Channel, model: str, op: Operation, variant: str | None = None) -> Served | None:
+        """`serves`, remembered until something changes."""
+        state, name = self._state, (channel.id, model, op, variant)
+        if state.channels.get(channel.id) is not channel:
+            return serves(channel, model, op, variant)
+        if name not in state.served:
+            if len(state.served) >= _MOST_SERVED:  # clients may ask for any name
+                state.served.clear()
+            state.served[name] = serves(channel, model, op, variant)
+        return state.served[name]
 
     def ratios(self) -> Mapping[str, Decimal]:
         """The price ratio of each group that has one other than 1."""

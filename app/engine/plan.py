@@ -16,7 +16,7 @@ from app.domain.money import quote
 from app.domain.prices import Terms, price_from_json
 from app.domain.replacing import replace
 from app.domain.requests import Mode, Notice, Request
-from app.domain.routing import Candidate, Served, candidates
+from app.domain.routing import Candidate, Served, Serves, candidates
 from app.engine.configuration import public_names, serves
 from app.engine.health import Rest
 
@@ -64,6 +64,7 @@ def make_plan(
     strict: bool,
     ratios: Mapping[str, Decimal] | None = None,
     rests: Rests = lambda _: None,
+    serves: Serves = serves,
 ) -> Plan:
     """Routes, fits and prices a request; `ratios` are the groups' price ratios where they are not 1, `rests` says who is left out.
 
@@ -73,7 +74,7 @@ def make_plan(
     if not key.may_use(request.model):
         raise NotAllowed(f"This key may not use the model {request.model!r}.", code="model_not_allowed", param="model")
     channels = list(channels)
-    found = _found(request, key, channels, rng, rests)
+    found = _found(request, key, channels, rng, rests, serves)
     _check_any(request, key, found, rests)
     choices: list[Planned] = []
     route: list[RouteStep] = []
@@ -105,9 +106,13 @@ def make_plan(
     return Plan(tuple(choices), tuple(route))
 
 
-def _found(request: Request, key: Key, channels: Sequence[Channel], rng: random.Random, rests: Rests) -> tuple[Candidate, ...]:
+def _found(
+    request: Request, key: Key, channels: Sequence[Channel], rng: random.Random, rests: Rests, serves: Serves
+) -> tuple[Candidate, ...]:
     """The candidates; those that merely had trouble lately take part when nobody else can serve the model."""
     resting = {channel.id: rest for channel in channels if (rest := rests(channel)) is not None}
+    if not resting:
+        return candidates(request.model, request.op, key.groups, channels, serves, rng, variant=request.model_variant)
     strict = {name: rest for name, rest in resting.items() if not rest.last_resort}
     for left_out in (resting, strict):
         reasons = {name: rest.reason for name, rest in left_out.items()}
@@ -131,8 +136,10 @@ def _check_any(request: Request, key: Key, found: tuple[Candidate, ...], rests: 
     )
 
 
-def _source_first(found: tuple[Candidate, ...], request: Request) -> list[Candidate]:
+def _source_first(found: tuple[Candidate, ...], request: Request) -> Sequence[Candidate]:
     """The channel that made a source job goes first: it can take the vendor's own id of it."""
+    if not request.media:
+        return found
     makers = {item.origin.channel_id for item in request.media if item.origin}
     return sorted(found, key=lambda candidate: candidate.channel.id not in makers)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from app.domain.channels import Channel, Key
 from app.domain.requests import Notice, Operation, Request
 from app.domain.routing import candidates
-from app.engine.configuration import Configuration, serves
+from app.engine.configuration import Configuration
 from app.engine.health import Health
 from app.engine.plan import Plan, make_plan
 
@@ -31,9 +31,10 @@ class Planner:
             strict=strict,
             ratios=self.configuration.ratios(),
             rests=self.health.rests,
+            serves=self.configuration.serves,
         )
 
     def serving(self, model: str, op: Operation, key: Key) -> Sequence[Channel]:
         """The channels to which this key's jobs for a model may be sent."""
-        found = candidates(model, op, key.groups, self.configuration.channels(), serves, self.rng)
+        found = candidates(model, op, key.groups, self.configuration.channels(), self.configuration.serves, self.rng)
         return [candidate.channel for candidate in found if candidate.eligible]
