@@ -16,8 +16,10 @@ from app.store.sqlite_threads import Found, Readers, Work, Writer
 
 BUSY_SECONDS = 30.0  # how long a SQLite writer waits for one in another process
 
-_READS = ("query_only = ON",)
-_WRITES = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
+_READS = ("query_only = ON", "temp_store = MEMORY")
+# What a statement that fails half-way would have to undo goes to a temporary file as soon as it is larger than 64 KB: of all that
+# a busy gateway writes, three quarters.
+_WRITES = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "temp_store = MEMORY")
 _QUIET = {"hide_parameters": True}  # else every error, and so the log, would repeat the row: prompts, hashes, answers
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgres": "postgresql+asyncpg", "postgresql": "postgresql+asyncpg"}
 
