@@ -85,10 +85,14 @@ def read_polled(adapter: Adapter, job: Job, reply: Reply) -> Snapshot:
         if _problem([reply.object()]) is None:
             raise UpstreamUnreadable("The vendor's answer holds no job.", status=reply.status, body=reply.excerpt())
         raise read_error(job, reply)
-    status, outputs = _status(adapter, job, layers), _outputs(layers)
-    if choice(job.settings, "content", "url", "endpoint") == "endpoint" or not outputs:
-        outputs = (_described(Output(url=video_path(job, "/content")), layers),)
-    return _snapshot(layers, status, outputs, None)
+    status = _status(adapter, job, layers)
+    return _snapshot(layers, status, _results(job, layers) if status is JobStatus.COMPLETED else (), None)
+
+
+def _results(job: Job, layers: Sequence[JsonObject]) -> tuple[Output, ...]:
+    """What a finished job brought: the links in its answer, or else the place where its vendor keeps its file."""
+    outputs = () if choice(job.settings, "content", "url", "endpoint") == "endpoint" else _outputs(layers)
+    return outputs or (_described(Output(url=video_path(job, "/content")), layers),)
 
 
 def _layers(body: JsonObject) -> list[JsonObject]:

@@ -47,9 +47,10 @@ class AiohttpCarrier:
         try:
             answer = await session.request(
                 outgoing.method,
-                _url(outgoing.url, outgoing.target),
+                _url(outgoing),
                 data=outgoing.body or None,
                 headers=outgoing.headers,
+                skip_auto_headers=_unnamed(outgoing),
                 allow_redirects=False,
                 timeout=_timeout(outgoing.connect),
             )
@@ -73,7 +74,6 @@ class AiohttpCarrier:
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": "filmgate"},
-            skip_auto_headers=("Content-Type",),
             trust_env=False,
         )
         return self._session
@@ -114,8 +114,10 @@ class _Answer:
         return self
 
     async def __anext__(self) -> bytes:
+        content = self._answer.content
+        if content.at_eof() and content.exception() is None:
+            raise StopAsyncIteration
         try:
-            content = self._answer.content
             chunk = await (content.readany() if self._reading.answers <= _FEW else content.read(_PIECE))
         except _FAILURES as error:
             raise _mapped(error) from error
@@ -130,12 +132,19 @@ class _Answer:
         self._answer.close()
 
 
-@lru_cache(512)
-def _url(url: httpx.URL, target: bytes) -> URL:
+def _url(outgoing: Outgoing) -> URL:
     try:
-        return URL(f"{url.scheme}://{url.netloc.decode('ascii')}{target.decode('ascii')}", encoded=True)
+        return URL(f"{outgoing.origin.scheme}://{outgoing.origin.authority}{outgoing.target}", encoded=True)
     except ValueError as error:
         raise httpx.UnsupportedProtocol("its URL cannot be used") from error
+
+
+def _unnamed(outgoing: Outgoing) -> tuple[str, ...] | None:
+    """What aiohttp must not add: a guess at the type of a body whose adapter named none, empty ones too. Asking costs time."""
+    bare = outgoing.method == "GET" and not outgoing.parts
+    if bare or any(name.lower() == "content-type" for name in outgoing.headers):
+        return None
+    return ("Content-Type",)
 
 
 @lru_cache(64)

@@ -1,6 +1,7 @@
 """Takes out of a vendor's answer the credential that it was shown: some repeat it in their error messages."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import quote
 
@@ -9,6 +10,7 @@ from app.engine.redaction import MASK, is_secret
 from app.engine.transport import parsed_json
 
 _SHORTEST = 8  # characters; shorter values would mask ordinary words
+_PLAIN = re.compile(r"[A-Za-z0-9._~-]*")  # what is spelled alike everywhere
 
 
 def quiet(reply: Reply, call: Call) -> Reply:
@@ -37,9 +39,14 @@ def _in(headers: Mapping[str, str], text: str) -> bool:
     return any(text in value for value in headers.values())
 
 
-def _shown(call: Call) -> Iterator[str]:
+def _shown(call: Call) -> list[str]:
     """The secrets on a call, in each spelling in which JSON or a URL could repeat them; the longest first."""
     given = [value.rpartition(" ")[2] for name, value in call.headers.items() if is_secret(name)]
-    given += [value for name, value in call.query if name.lower() == "key" or is_secret(name)]
-    spelled = {form for text in given for form in (text, quote(text, safe=""), text.replace("/", "\\/"))}
-    yield from sorted((text for text in spelled if len(text) >= _SHORTEST), key=len, reverse=True)
+    if call.query:
+        given += [value for name, value in call.query if name.lower() == "key" or is_secret(name)]
+    spelled = {form for text in given for form in _spellings(text)}
+    return sorted((text for text in spelled if len(text) >= _SHORTEST), key=len, reverse=True)
+
+
+def _spellings(text: str) -> tuple[str, ...]:
+    return (text,) if _PLAIN.fullmatch(text) else (text, quote(text, safe=""), text.replace("/", "\\/"))

@@ -54,7 +54,8 @@ class Inquiry:
         asked, metrics = self.seconds(), self.recorder.telemetry.metrics
         metrics.note(POLL_DELAY, asked - tracked.due, channel.name)
         try:
-            snapshot = await self._ask(replace(job, settings=channel.settings), channel)
+            plain = not (job.settings or channel.settings)  # as most are
+            snapshot = await self._ask(job if plain else replace(job, settings=channel.settings), channel)
         except UnknownStatus as error:
             _log.warning("job %s: %s", job.id, told_of(job, error).message)
             _recovered(tracked)

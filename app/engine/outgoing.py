@@ -10,7 +10,7 @@ import httpx
 import orjson
 
 from app.adapters.base import Call, FilePart, FormField
-from app.engine.urls import is_absolute, raw_target
+from app.engine.urls import URL_LIMIT, is_absolute, raw_target
 
 PIECE = 256 * 1024  # bytes written at a time
 _ONE_WRITE = 1024 * 1024  # larger bodies go out in pieces, so that the loop can breathe
@@ -36,16 +36,26 @@ class Pieces(httpx.AsyncByteStream):
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a URL leads: `host` is its name to tell people, `authority` is as it stands in the URL on the wire (ASCII)."""
+
+    scheme: str
+    host: str
+    authority: str
+
+
+@dataclass(frozen=True, slots=True)
 class Outgoing:
     """A request as it goes out.
 
-    `target` is path and query as the adapter wrote them, because links with signatures break when they are encoded anew;
-    `connect` bounds name lookup, connect and TLS together, in seconds.
+    `url` is as it was given, `target` is path and query of it as the adapter wrote them, because links with signatures break
+    when they are encoded anew; `connect` bounds name lookup, connect and TLS together, in seconds.
     """
 
     method: str
-    url: httpx.URL
-    target: bytes
+    url: str
+    origin: Origin
+    target: str
     headers: Mapping[str, str]
     parts: Sequence[bytes]
     connect: float
@@ -61,36 +71,61 @@ class Outgoing:
         """The same as httpx has it."""
         body = self.body
         stream = httpx.ByteStream(body) if isinstance(body, bytes) else body
-        extensions = {"timeout": {"connect": self.connect}, "target": self.target}
+        extensions = {"timeout": {"connect": self.connect}, "target": self.target.encode()}
         return httpx.Request(self.method, self.url, headers=dict(self.headers), stream=stream, extensions=extensions)
 
 
 def outgoing(base_url: str, call: Call, connect: float) -> Outgoing:
     """The call as a carrier takes it; raises Unsendable. `call.path` stands alone when it is a whole URL."""
-    url, target, host = _address(base_url, call)
+    url, origin, target = _address(base_url, call)
     headers = dict(call.headers)
     given = {name.lower() for name in headers}
     parts, content_type = _body(call)
     if content_type and "content-type" not in given:
         headers["Content-Type"] = content_type
     if "host" not in given:
-        headers["Host"] = host
+        headers["Host"] = origin.authority
     _check(headers)
     if parts or call.method in ("POST", "PUT"):
         headers["Content-Length"] = str(sum(map(len, parts)))
-    return Outgoing(call.method, url, target, headers, parts, connect)
+    return Outgoing(call.method, url, origin, target, headers, parts, connect)
 
 
-def _address(base_url: str, call: Call) -> tuple[httpx.URL, bytes, str]:
-    text = call.path if is_absolute(call.path) else base_url.rstrip("/") + call.path
+def _address(base_url: str, call: Call) -> tuple[str, Origin, str]:
+    """URL, origin and target."""
+    path = call.path
+    relative = path.startswith("/") or not is_absolute(path)
+    text = base_url.rstrip("/") + path if relative else path
     if call.query:
-        text += ("&" if "?" in text else "?") + urlencode(list(call.query), quote_via=quote, safe="")
-    return _parsed(text)
+        added = ("&" if "?" in text else "?") + urlencode(list(call.query), quote_via=quote, safe="")
+        text, path = text + added, path + added
+    # most paths have the id of a job in them, so that each is new, but nothing that the parser would read otherwise
+    joined = path.startswith("/") and _goes_as_written(path) and len(text) <= URL_LIMIT
+    base = _base(base_url) if joined else None
+    return (text, *_parsed(text)) if base is None else (text, base[0], base[1] + path)
+
+
+def _goes_as_written(text: str) -> bool:
+    """Whether a path and query go out as they are written, wherever they stand."""
+    return text.isascii() and text.isprintable() and " " not in text and "#" not in text
 
 
 @lru_cache(maxsize=512)
-def _parsed(text: str) -> tuple[httpx.URL, bytes, str]:
-    """URL, target and host."""
+def _base(url: str) -> tuple[Origin, str] | None:
+    """Origin and path of a base URL; None for one to which a path cannot just be added."""
+    text = f"{url.rstrip('/')}/"
+    if "?" in text or not _goes_as_written(text):
+        return None
+    try:
+        origin, target = _parsed(text)
+    except Unsendable:
+        return None
+    return origin, target.rstrip("/")
+
+
+@lru_cache(maxsize=512)
+def _parsed(text: str) -> tuple[Origin, str]:
+    """Origin and target."""
     try:
         url = httpx.URL(text)
     except (httpx.InvalidURL, ValueError) as error:
@@ -99,7 +134,8 @@ def _parsed(text: str) -> tuple[httpx.URL, bytes, str]:
         raise Unsendable("its URL has no host")
     target = raw_target(text)
     clean = target.isascii() and target.isprintable() and " " not in target
-    return url, target.encode() if clean else url.raw_path, url.netloc.decode("ascii")
+    origin = Origin(url.scheme, url.host, url.netloc.decode("ascii"))
+    return origin, target if clean else url.raw_path.decode("ascii")
 
 
 def _body(call: Call) -> tuple[Sequence[bytes], str | None]:

@@ -68,28 +68,32 @@ def _as_stored(request: Request) -> Request:
     return from_json(to_json(request, inline=False, names=True))
 
 
-def _made(kind: type[Any], *values: Any) -> Any:
-    """The value with these fields, in their order; pickles name this function."""
-    made = object.__new__(kind)
-    for put, value in zip(_SLOTS[kind], values, strict=True):
-        put(made, value)
-    return made
+def _maker(kind: type[Any]) -> Callable[..., Any]:
+    """A function that makes a value of the class out of its fields, in their order; pickles name it.
+
+    It sets them on a twin that is not frozen and makes that what it stands for, as `domain.replacing` does: a job has some fifty.
+    """
+    opened = {"__slots__": kind.__slots__, "__init__": object.__init__, "__setattr__": object.__setattr__}
+    names: dict[str, Any] = {"Twin": type(kind.__name__, kind.__bases__, opened), "kind": kind}
+    given = [one.name for one in fields(kind)]
+    put = "".join(f"    made.{name} = {name}\n" for name in given)
+    exec(f"def made({', '.join(given)}):\n    made = Twin()\n{put}    made.__class__ = kind\n    return made\n", names)  # noqa: S102 - as `dataclasses` itself does
+    return cast(Callable[..., Any], names["made"])
 
 
 def _reducer(kind: type[Any]) -> Callable[[Any], tuple[Any, ...]]:
-    get = attrgetter(*(one.name for one in fields(kind)))
-    return lambda value: (_made, (kind, *get(value)))
+    get, made = attrgetter(*(one.name for one in fields(kind))), _MAKERS[kind]
+    return lambda value: (made, get(value))
 
 
-# what sets the fields of a frozen value
-_SLOTS = {kind: tuple(getattr(kind, one.name).__set__ for one in fields(kind)) for kind in _KINDS}
+_MAKERS = {kind: _maker(kind) for kind in _KINDS}
 # what is there anyway, for a pickle to name by its place
-_CONSTANTS: tuple[Any, ...] = (_made, *_KINDS, datetime, UTC, Decimal, *Stage, *JobStatus, *Mode, *MediaType, *Role, *Form)
+_CONSTANTS: tuple[Any, ...] = (*_MAKERS.values(), datetime, UTC, Decimal, *Stage, *JobStatus, *Mode, *MediaType, *Role, *Form)
 _PLACES = {id(value): place for place, value in enumerate(_CONSTANTS)}
 
 
 class _Pickler(pickle.Pickler):
-    """Half as long and three times as fast to read as what dataclasses with slots do by themselves."""
+    """Half as long and several times as fast to read as what dataclasses with slots do by themselves."""
 
     dispatch_table = {kind: _reducer(kind) for kind in _KINDS}
 
@@ -98,8 +102,7 @@ class _Pickler(pickle.Pickler):
 
 
 class _Unpickler(pickle.Unpickler):
-    def persistent_load(self, place: int) -> Any:
-        return _CONSTANTS[place]
+    persistent_load = _CONSTANTS.__getitem__
 
 
 @cache

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
+from math import inf
 from typing import TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -63,6 +64,8 @@ class Poller:
         self._tasks: set[asyncio.Task[None]] = set()
         self._gathering = Gathering()
         self._unwritten = 0
+        self._looks = inf  # when `run` is to look again
+        self._lost = 0.0  # seconds by which it looked too late, all in all
         self._stopping = False
 
     def add(self, job: Job, *, unsaved: bool = False, many: bool = False) -> None:
@@ -116,12 +119,22 @@ class Poller:
             now = self.seconds()
             while self._heap and self._heap[0][0] <= now:
                 self._enqueue(*heapq.heappop(self._heap))
-            pause = max(self._heap[0][0] - now, _TICK) if self._heap else None
-            try:
+            pause = self._pause(now)
+            self._looks = inf if pause is None else self.seconds() + pause
+            with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._wake.wait()
-            except TimeoutError:
-                continue
+            self._lost, self._looks = self._no_time(), inf
+
+    def _pause(self, now: float) -> float | None:
+        """Seconds to the next look; a short time while somebody stands in line, because it shows how busy this process is."""
+        if any(lane.waiting for lane in self._lanes.values()):
+            return _TICK
+        return max(self._heap[0][0] - now, _TICK) if self._heap else None
+
+    def _no_time(self) -> float:
+        """Seconds until now in which this process had no time for what was due."""
+        return self._lost + max(self.seconds() - self._looks, 0.0)
 
     async def drain(self) -> None:
         """Takes no more questions and waits a little for those that are out; a question that is cut off costs nothing."""
@@ -189,9 +202,9 @@ class Poller:
         if self._jobs.get(job_id) is not tracked:
             return  # it ended otherwise while it stood in line
         with self.recorder.telemetry.work("poll", job_id, tracked.origin):
-            began = self.seconds()
+            began = self.seconds() - self._no_time()
             found = await self._safely(job_id, self._asked(job_id, tracked))
-            tracked.lane.took(self.seconds() - began)
+            tracked.lane.took(max(self.seconds() - self._no_time() - began, 0.0))
             if isinstance(found, float):
                 self._next(job_id, tracked, found)
             elif self._unwritten < _UNWRITTEN:
@@ -209,7 +222,7 @@ class Poller:
         if trouble is not None and trouble.unsaved:
             return _News(job, None)
         after, delay = await self._inquiry.asked(tracked, job)
-        if after == job:
+        if after is job or after == job:
             return self._inquiry.interval(job) if delay is None else delay
         return _News(after, delay)
 

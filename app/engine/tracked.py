@@ -22,7 +22,7 @@ class Lane:
 
     waiting: "deque[tuple[str, Tracked]]" = field(default_factory=deque)
     running: int = 0
-    takes: float = 0.0  # seconds from a question to its answer, of late
+    takes: float = 0.0  # seconds from a question to its answer, of late, without those in which this process had no time
 
     @property
     def slots(self) -> int:

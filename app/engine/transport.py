@@ -114,9 +114,9 @@ class Transport:
         status, problem = None, None
         try:
             request = _written(base_url, call)
-            with _translated(request.url):
+            with _translated(request.origin.host):
                 async with asyncio.timeout(call.timeout):
-                    answer = await self._carrier(request.url).carry(request)
+                    answer = await self._carrier(request.origin.scheme).carry(request)
             status = answer.status
         except UpstreamError as error:
             problem = error
@@ -124,7 +124,7 @@ class Transport:
         finally:
             self._note(call, base_url, status, problem, started)
         try:
-            yield StreamReply(answer, call.timeout, request.url.host)
+            yield StreamReply(answer, call.timeout, request.origin.host)
         finally:
             await answer.close()
 
@@ -134,21 +134,21 @@ class Transport:
             await carrier.aclose()
 
     async def _whole(self, request: Outgoing, timeout: float, limit: int) -> Reply:  # noqa: ASYNC109 - passed on from the call
-        with _translated(request.url):
+        with _translated(request.origin.host):
             async with asyncio.timeout(timeout):
-                answer = await self._carrier(request.url).carry(request)
+                answer = await self._carrier(request.origin.scheme).carry(request)
                 try:
                     body = await _joined(answer.chunks, answer.headers, limit)
                 finally:
                     await answer.close()
         return _reply(answer.status, answer.headers, body)
 
-    def _carrier(self, url: httpx.URL) -> Carrier:
-        if url.scheme in _WEB:
+    def _carrier(self, scheme: str) -> Carrier:
+        if scheme in _WEB:
             return self._default
-        carrier = self._by_scheme.get(url.scheme)
+        carrier = self._by_scheme.get(scheme)
         if carrier is None:
-            raise httpx.UnsupportedProtocol(f"Nothing carries {url.scheme!r} URLs.")
+            raise httpx.UnsupportedProtocol(f"Nothing carries {scheme!r} URLs.")
         return carrier
 
     def _note(self, call: Call, base_url: str, status: int | None, error: UpstreamError | None, started: float) -> None:
@@ -183,17 +183,17 @@ def _written(base_url: str, call: Call) -> Outgoing:
 class _translated:
     """Turns carriers' exceptions into ours; a class, because a generator costs more per call."""
 
-    __slots__ = ("_url",)
+    __slots__ = ("_host",)
 
-    def __init__(self, url: httpx.URL) -> None:
-        self._url = url
+    def __init__(self, host: str) -> None:
+        self._host = host
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if error is not None and not isinstance(error, UpstreamError):
-            ours = _ours(error, self._url.host)
+            ours = _ours(error, self._host)
             if ours is not None:
                 raise ours from error
 
