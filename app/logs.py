@@ -35,7 +35,9 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        line.update({name: value for name, value in vars(record).items() if name not in _STANDARD and value not in ("", None)})
+        for name, value in vars(record).items():
+            if name not in _STANDARD and value is not None and value != "":
+                line[name] = value
         if record.exc_info:
             line["error"] = _trace(self.formatException(record.exc_info))
         try:
@@ -63,6 +65,7 @@ def configure(level: str, style: str) -> None:
     """Sends every log line of this process to standard error in one form."""
     # what no line of ours names need not be looked up for each of them (`Optimization` in the library's manual)
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None  # type: ignore[attr-defined]  # where in the code it was written; the manual's own name for it
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines() if style == "json" else TextLines())
     handler.addFilter(Redaction())

@@ -1,12 +1,14 @@
 """Calls as operators change them (overrides) and as people may see them (redacted)."""
 
-from collections.abc import Mapping
+from functools import lru_cache
 
 from app.adapters.base import Call, FilePart
 from app.domain.channels import Channel
 from app.domain.json import Json
 from app.domain.replacing import replace
 from app.engine.redaction import redact
+
+_LONGEST_KNOWN = 200  # characters of a URL that is remembered
 
 
 def overridden(call: Call, channel: Channel) -> Call:
@@ -28,13 +30,20 @@ def shown(call: Call, base_url: str) -> dict[str, Json]:
     url = call.path if "://" in call.path else base_url + call.path
     if call.query:
         url += "?" + "&".join(f"{name}={value}" for name, value in call.query)
-    picture: dict[str, Json] = {"method": call.method, "url": url, "headers": dict(call.headers)}
+    picture: dict[str, Json] = {"method": call.method, "url": _url(url), "headers": redact(dict(call.headers))}
     if call.json is not None:
-        picture["json"] = call.json
+        picture["json"] = redact(call.json)
     if call.form is not None:
-        picture["form"] = [[name, _part(value)] for name, value in call.form]
-    redacted = redact(picture)
-    return dict(redacted) if isinstance(redacted, Mapping) else picture
+        picture["form"] = redact([[name, _part(value)] for name, value in call.form])
+    return picture
+
+
+def _url(text: str) -> str:
+    """Most creates go to the same few places."""
+    return _known_url(text) if len(text) <= _LONGEST_KNOWN else redact(text)
+
+
+_known_url = lru_cache(256)(redact)
 
 
 def _part(value: str | FilePart) -> Json:

@@ -164,6 +164,8 @@ class Submission:
 
     async def _media(self, choice: Planned) -> tuple[Media, ...]:
         """The media in forms that this channel's model takes."""
+        if not choice.request.media:
+            return ()
         rules, uploads = choice.served.card.capabilities.inputs, dict(self._order.uploads)
         placed = [await self._desk.origins.placed(item, choice.channel, rules, uploads) for item in choice.request.media]
         return (await prepare(replace(choice.request, media=tuple(placed)), rules, uploads, self._desk.media)).media

@@ -1,7 +1,10 @@
+import random
+
 import pytest
 
 from app.domain.channels import Credential
 from app.domain.json import Json
+from app.engine import redaction
 from app.engine.redaction import MASK, TEXT_LIMIT, redact, redact_headers, secrets_of
 
 CANARY = "canary-4f1b7c9e2d"
@@ -73,6 +76,19 @@ def test_a_long_text_is_cut() -> None:
     text = redact("so long, " * 1000)
     assert len(text) < TEXT_LIMIT + 30
     assert text.endswith("…(9000 chars)")
+
+
+def test_what_the_first_look_lets_pass_holds_nothing_to_mask() -> None:
+    words = (
+        *("token", "Bearer", "basic", "HMAC-SHA256", "sk", "xai", "whsec", "ark", "rk", "pk", "AIza", "AKLT", "ya29", "eyJ"),
+        *("api", "key", "secret", "password", "signature", "authorization", "credential", "\u017fk", "to\u212aen", "Ba\u017fic"),
+        *("a", "kite", "Abcdef123456", "abcdefghijklmnopqrstuvwxyz0123456789", "9" * 30, "user", "example.com"),
+    )
+    signs = ("", "", "-", "_", ".", " ", " ", "=", ":", ": ", "?", "&", "://", "@", '"', "\n")
+    rng = random.Random(7)
+    for _ in range(50_000):
+        text = "".join(rng.choice(words) + rng.choice(signs) for _ in range(rng.randrange(1, 6)))
+        assert redact(text) == redaction._masked(text), text
 
 
 def test_headers_keep_their_names() -> None:
