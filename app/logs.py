@@ -65,7 +65,7 @@ def configure(level: str, style: str) -> None:
     """Sends every log line of this process to standard error in one form."""
     # what no line of ours names need not be looked up for each of them (`Optimization` in the library's manual)
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    logging._srcfile = None  # type: ignore[attr-defined]  # where in the code it was written; the manual's own name for it
+    logging._srcfile = None  # where in the code it was written; the manual has this very line
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines() if style == "json" else TextLines())
     handler.addFilter(Redaction())

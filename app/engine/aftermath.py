@@ -34,6 +34,8 @@ class Aftermath:
 
     async def write(self, connection: AsyncConnection, job: Job) -> None:
         """Writes down whom to tell, in the transaction that ends the job."""
+        if job.callback_url is None:
+            return
         now = self.now()
         webhook = Webhook.of(job, now, new_id("evt", int(now.timestamp() * 1000), os.urandom(RANDOM_BYTES)))
         if webhook is not None:

@@ -42,14 +42,16 @@ class LinkTarget:
 
 
 class _Signer(Signer):
-    """The library's signature by its shortest way: the key is derived once, and the digest is one call of OpenSSL."""
+    """The library's signature by a shorter way: key and digest are made ready once."""
 
     def __init__(self, secrets: Sequence[str]) -> None:
         super().__init__(list(reversed(secrets)), _SALT, **_HOW)  # itsdangerous signs with the last
-        self._key = self.derive_key()
+        self._ready = hmac.new(self.derive_key(), digestmod=hashlib.sha256)
 
     def get_signature(self, value: str | bytes) -> bytes:
-        return base64_encode(hmac.digest(self._key, want_bytes(value), "sha256"))
+        digest = self._ready.copy()
+        digest.update(want_bytes(value))
+        return base64_encode(digest.digest())
 
 
 class Links:
