@@ -15,6 +15,7 @@ from app.domain.channels import Channel, Credential
 from app.domain.errors import Fault, UnknownStatus, UpstreamError, UpstreamMaybeSent, UpstreamRefused, UpstreamUnreadable
 from app.domain.jobs import Failure, Job, JobStatus, Output, Snapshot, Usage
 from app.domain.json import Json, JsonObject
+from app.domain.replacing import quick
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class FilePart:
 FormField: TypeAlias = tuple[str, str | FilePart]
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """A request that nobody has sent yet.
@@ -56,6 +58,7 @@ class Call:
 _REQUEST_IDS = ("x-request-id", "x-oneapi-request-id", "x-tt-logid", "trace-id")
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Reply:
     """A vendor's answer: HTTP status, lower-case header names, the parsed JSON body (None if it is none), the raw bytes."""

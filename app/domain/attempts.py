@@ -4,8 +4,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.domain.json import JsonObject
+from app.domain.replacing import quick
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """The `number`-th try (from 1) to have a vendor accept a job.

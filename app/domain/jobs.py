@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from app.domain.json import Json
 from app.domain.prices import Terms
-from app.domain.replacing import replace
+from app.domain.replacing import quick, replace
 from app.domain.requests import Notice, Operation, Request
 
 Variant: TypeAlias = Literal["thumbnail", "spritesheet", "last_frame", "preview"]  # other ways to see a film
@@ -38,6 +38,7 @@ class Stage(StrEnum):
     ENDED = "ended"  # the outcome is written
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Output:
     """One result file: a vendor's link or inline bytes; `asset`, `size` and `sha256` are set once a copy of ours exists.
@@ -60,6 +61,7 @@ class Output:
     thumbnail_url: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Usage:
     """What the vendor says that it made or used; None where it does not say."""
@@ -85,6 +87,7 @@ class Failure:
     billed: bool = False
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """What one answer of a vendor says about a job.
@@ -110,6 +113,7 @@ class Snapshot:
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """One generation. `asked` is what the client wanted, `request` what the model can do of it (adapters read this).

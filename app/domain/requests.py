@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 
 from app.domain.json import Json
 from app.domain.media import Media, Role
+from app.domain.replacing import quick
 
 
 class Mode(StrEnum):
@@ -66,6 +67,7 @@ class _Request:
         return self.named.get(canonical, canonical.removeprefix("vendor."))
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoRequest(_Request):
     """One video job as asked for."""
@@ -83,6 +85,7 @@ class VideoRequest(_Request):
         return "video"
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageRequest(_Request):
     """One image job as asked for."""

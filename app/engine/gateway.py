@@ -10,7 +10,7 @@ from typing import Literal
 from app.domain.channels import Key
 from app.domain.errors import GatewayError, InvalidRequest, NotFound, ShuttingDown
 from app.domain.jobs import Job
-from app.domain.replacing import replace
+from app.domain.replacing import quick, replace
 from app.domain.replays import ReplayName
 from app.domain.requests import Notice, Request
 from app.engine.assets import Assets
@@ -56,6 +56,7 @@ from app.store.secrets import Vault
 _log = logging.getLogger(__name__)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Wish:
     """A normalised request of a client, with what came beside it."""

@@ -10,6 +10,7 @@ import httpx
 import orjson
 
 from app.adapters.base import Call, FilePart, FormField
+from app.domain.replacing import quick
 from app.engine.urls import URL_LIMIT, is_absolute, raw_target
 
 PIECE = 256 * 1024  # bytes written at a time
@@ -44,6 +45,7 @@ class Origin:
     authority: str
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """A request as it goes out.

@@ -20,7 +20,7 @@ from app.domain.capabilities import Price
 from app.domain.jobs import Failure, Job, JobStatus, Output, Stage, Usage
 from app.domain.media import Form, Media, MediaType, Role
 from app.domain.prices import Terms
-from app.domain.replacing import replace
+from app.domain.replacing import open_twin, replace
 from app.domain.requests import ImageRequest, Mode, Notice, Request, VideoRequest
 
 Packed: TypeAlias = bytes | Job  # a job that cannot be packed stays as it is
@@ -73,8 +73,7 @@ def _maker(kind: type[Any]) -> Callable[..., Any]:
 
     It sets them on a twin that is not frozen and makes that what it stands for, as `domain.replacing` does: a job has some fifty.
     """
-    opened = {"__slots__": kind.__slots__, "__init__": object.__init__, "__setattr__": object.__setattr__}
-    names: dict[str, Any] = {"Twin": type(kind.__name__, kind.__bases__, opened), "kind": kind}
+    names: dict[str, Any] = {"Twin": open_twin(kind), "kind": kind}
     given = [one.name for one in fields(kind)]
     put = "".join(f"    made.{name} = {name}\n" for name in given)
     exec(f"def made({', '.join(given)}):\n    made = Twin()\n{put}    made.__class__ = kind\n    return made\n", names)  # noqa: S102 - as `dataclasses` itself does

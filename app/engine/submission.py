@@ -23,7 +23,7 @@ from app.domain.jobs import Failure, Job, Stage, advance, fail
 from app.domain.media import Media
 from app.domain.money import quote
 from app.domain.privacy import told_of, without_content_of_call, without_content_of_reply
-from app.domain.replacing import replace
+from app.domain.replacing import quick, replace
 from app.domain.replays import ReplayName
 from app.domain.requests import Notice, Request
 from app.domain.retry import AfterCreate, after_create
@@ -44,6 +44,7 @@ from app.engine.telemetry import Telemetry
 from app.engine.vendors import Vendors
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Order:
     """What a client wants made, ready to be sent: the request as asked, its plan and the bytes that came with it.
