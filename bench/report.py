@@ -61,16 +61,25 @@ def markdown(run: Run) -> str:
     parts = [
         f"# Benchmarks, {run.at:%Y-%m-%d %H:%M} UTC, {run.pace.name} pace",
         in_words(run.machine),
-        _HEAD.format(rounds=run.pace.rounds, seconds=run.pace.seconds),
-        _QUICK if run.pace.quick else "",
+        head(run.pace),
         "## Goals",
-        table(_GOAL_COLUMNS, goals.table(run.figures())),
-        _GOALS,
+        goals_in_words(run.figures()),
     ]
     for finding in run.findings:
         parts += [f"## {finding.code} {finding.title}", table(finding.columns, finding.rows), finding.note]
     parts += [f"**{workload} broke:** {reason}" for workload, reason in run.failed.items()]
     return "\n\n".join(filter(None, parts))
+
+
+def head(pace: Pace) -> str:
+    """How it was measured."""
+    words = _HEAD.format(rounds=pace.rounds, seconds=pace.seconds)
+    return f"{words}\n\n{_QUICK}" if pace.quick else words
+
+
+def goals_in_words(figures: Mapping[str, float]) -> str:
+    """Every goal with its verdict."""
+    return f"{table(_GOAL_COLUMNS, goals.table(figures))}\n\n{_GOALS}"
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -8,11 +8,12 @@ import pytest
 
 from app.engine.changes import changing
 from app.engine.configuration import ADMIN_KEY_SETTING
+from app.engine.gateway import Gateway
 from app.store import settings as setting_store
 from app.store.keys import hash_key
 from tests.api.conftest import Site, client_of
 
-ADMIN_TEXT = "fg-admin-test"
+ADMIN_TEXT = "fg-admin-test-canary"
 
 
 @pytest.fixture
@@ -32,8 +33,13 @@ async def shared_admin(_module_site: Site) -> AsyncIterator[httpx.AsyncClient]:
 @asynccontextmanager
 async def admin_of(site: Site) -> AsyncIterator[httpx.AsyncClient]:
     """Gives the application an admin key, and a client that shows it."""
-    async with changing(site.gateway.database) as connection:
-        await setting_store.put(connection, ADMIN_KEY_SETTING, hash_key(ADMIN_TEXT))
-    await site.gateway.configuration.refresh()
+    await admin_key(site.gateway, ADMIN_TEXT)
     async with client_of(site.app, ADMIN_TEXT) as client:
         yield client
+
+
+async def admin_key(gateway: Gateway, text: str) -> None:
+    """Makes this the admin key, as a first start would."""
+    async with changing(gateway.database) as connection:
+        await setting_store.put(connection, ADMIN_KEY_SETTING, hash_key(text))
+    await gateway.configuration.refresh()
