@@ -38,7 +38,7 @@ WORKLOADS = (
     Workload("images", ("W1", "W7"), peers=True),
     Workload("pictures", ("W2",), peers=True),
     Workload("videos", ("W3", "W4"), peers=True),
-    Workload("stored", ("W4",)),
+    Workload("stored", ("W4", "stored")),
     Workload("lag", ("W5",)),
     Workload("downloads", ("W6",)),
     Workload("burst", ("W8",), peers=True),
