@@ -164,7 +164,7 @@ http {{
   access_log off; keepalive_requests 10000000; client_body_temp_path {folder}/nginx-b;
   proxy_temp_path {folder}/nginx-p;
   fastcgi_temp_path {folder}/nginx-f; uwsgi_temp_path {folder}/nginx-u; scgi_temp_path {folder}/nginx-s;
-  proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffers 64 64k; proxy_read_timeout 600s;
+  proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffers 64 64k; proxy_read_timeout 600s; proxy_max_temp_file_size 0;
   upstream vendor {{ server {upstream.removeprefix("http://")}; keepalive 1024; }}
   server {{ listen 127.0.0.1:{port} backlog=4096; location = /ready {{ return 204; }} location / {{ proxy_pass http://vendor; }} }}
 }}

@@ -3,16 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.domain.errors import NotFound
 from app.domain.jobs import Job
 from app.domain.json import Json
 from app.engine.clock import Now
 from app.engine.configuration import Configuration
-from app.engine.job_views import job_view
+from app.engine.job_records import read_record
 from app.engine.webhook_desk import WebhookDesk
-from app.store import attempts as attempt_store
-from app.store import job_pages, ledger
-from app.store import jobs as job_store
+from app.store import job_pages
 from app.store import keys as key_store
 from app.store.database import Database
 from app.store.job_pages import WholeJobs
@@ -45,19 +42,11 @@ class JobBrowser:
 
     async def one(self, job_id: str, key_id: str | None) -> JobFile:
         """One job: a key's own, or any with everything behind it where the key is None; raises NotFound."""
-        async with self.database.read() as connection:
-            job = await job_store.get(connection, job_id, key_id=key_id) if job_id.isprintable() else None
-            if job is None:
-                raise NotFound(f"There is no job {job_id[:200]!r}.", param="id")
-            lines = await ledger.of_job(connection, job.parent_id or job.id)  # a part's money is its parent's
-            inside = key_id is None
-            parts = await job_store.children(connection, job.id) if inside else ()
-            route = await job_store.route_of(connection, job.id) if inside else ()
-            attempts = await attempt_store.of_job(connection, job.id) if inside else ()
-        view = job_view(job, self.configuration.channel(job.channel_id), parts, route, attempts, lines)
+        record = await read_record(self.database, job_id, key_id)
+        job = record.job
         desk = WebhookDesk(self.database, self.now)
         deliveries = await desk.page(WebhookFilter(job_id=job.id), before=None, limit=_DELIVERIES)
-        return JobFile(job, view, deliveries)
+        return JobFile(job, record.view(self.configuration.channel(job.channel_id)), deliveries)
 
     async def key_id(self, name_or_id: str) -> str:
         """The id of the newest key with this name; keys that are gone are known by their id alone."""

@@ -4,15 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.domain.channels import Channel
-from app.domain.errors import NotFound
 from app.domain.jobs import Job, JobStatus
 from app.domain.json import Json
 from app.engine.configuration import Configuration
-from app.engine.job_views import job_line, job_view
+from app.engine.job_records import read_record
+from app.engine.job_views import job_line
 from app.engine.route_summary import route_summary, steps_of
-from app.store import attempts as attempt_store
 from app.store import jobs as job_store
-from app.store import ledger
 from app.store.database import Database
 
 
@@ -54,15 +52,8 @@ class JobDesk:
 
     async def told(self, job_id: str) -> tuple[dict[str, Json], str]:
         """`one`, and its route and attempts in one line of printable ASCII."""
-        async with self.database.read() as connection:
-            job = await job_store.get(connection, job_id) if job_id.isprintable() else None
-            if job is None:
-                raise NotFound(f"There is no job {job_id!r}.", param="id")
-            parts = await job_store.children(connection, job.id)
-            route = await job_store.route_of(connection, job.id)
-            attempts = await attempt_store.of_job(connection, job.id)
-            lines = await ledger.of_job(connection, job.parent_id or job.id)  # a part's money is its parent's
-        return job_view(job, self._channel(job), parts, route, attempts, lines), route_summary(steps_of(route), attempts)
+        record = await read_record(self.database, job_id)
+        return record.view(self._channel(record.job)), route_summary(steps_of(record.route), record.attempts)
 
     def _channel(self, job: Job) -> Channel | None:
         return self.configuration.channel(job.channel_id)
