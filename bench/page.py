@@ -7,56 +7,39 @@ Workloads that take long are run by themselves; what a later file holds stands i
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from bench.findings import Finding
 from bench.machine import in_words
 from bench.processes import ROOT
-from bench.report import goals_in_words, head, table
+from bench.report import Run, goals_in_words, head, table
 from bench.setting import Pace
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 MARK = "<!-- from here on made by `python -m bench.page` -->"
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """A run as its file holds it."""
-
-    at: datetime
-    pace: Pace
-    machine: Mapping[str, Any]
-    findings: Sequence[Finding]
-
-    @classmethod
-    def read(cls, path: Path) -> "Stored":
-        """Raises OSError, ValueError, KeyError and TypeError for what is no run's file."""
-        found = json.loads(path.read_text(encoding="utf-8"))
-        findings = [
-            Finding(**{**one, "columns": tuple(one["columns"]), "rows": tuple(map(tuple, one["rows"]))})
-            for one in found["findings"]
-        ]
-        return cls(datetime.fromisoformat(found["at"]), Pace(**found["pace"]), found["machine"], findings)
-
-    def origin(self) -> str:
-        """When and of what."""
-        return f"{self.at:%Y-%m-%d %H:%M} UTC, commit {self.machine['commit']}"
+def read(path: Path) -> Run:
+    """The run that a file holds; raises OSError, ValueError, KeyError and TypeError for what is none."""
+    found = json.loads(path.read_text(encoding="utf-8"))
+    findings = [
+        Finding(**{**one, "columns": tuple(one["columns"]), "rows": tuple(map(tuple, one["rows"]))}) for one in found["findings"]
+    ]
+    return Run(datetime.fromisoformat(found["at"]), Pace(**found["pace"]), found["machine"], findings, found["failed"])
 
 
-def joined(runs: Sequence[Stored]) -> list[tuple[Finding, Stored]]:
+def joined(runs: Sequence[Run]) -> list[tuple[Finding, Run]]:
     """Each table of all runs once, its newest, in the order of their first appearance."""
-    found: dict[tuple[str, str], tuple[Finding, Stored]] = {}
+    found: dict[tuple[str, str], tuple[Finding, Run]] = {}
     for run in runs:
         for finding in run.findings:
             found[finding.code, finding.title] = finding, run
     return list(found.values())
 
 
-def made(runs: Sequence[Stored]) -> str:
+def made(runs: Sequence[Run]) -> str:
     """What stands below the mark; the machine is that of the first run."""
     first, findings = runs[0], joined(runs)
     figures = {name: value for finding, _ in findings for name, value in finding.figures.items()}
@@ -66,10 +49,10 @@ def made(runs: Sequence[Stored]) -> str:
     return "\n\n".join(filter(None, parts))
 
 
-def _words(finding: Finding, run: Stored, first: Stored) -> Iterator[str]:
+def _words(finding: Finding, run: Run, first: Run) -> Iterator[str]:
     yield finding.note
     if run is not first:
-        yield f"Run by itself: {run.origin()}."
+        yield f"Run by itself: {run.at:%Y-%m-%d %H:%M} UTC, commit {run.machine['commit']}."
 
 
 def main() -> int:
@@ -81,7 +64,7 @@ def main() -> int:
     if not mark:
         print(f"{PAGE} has no line {MARK}", file=sys.stderr)
         return 1
-    PAGE.write_text(f"{written}{MARK}\n\n{made([Stored.read(Path(name)) for name in sys.argv[1:]])}\n", encoding="utf-8")
+    PAGE.write_text(f"{written}{MARK}\n\n{made([read(Path(name)) for name in sys.argv[1:]])}\n", encoding="utf-8")
     return 0
 
 
