@@ -42,10 +42,7 @@ async def picture_events(gateway: Gateway, wish: Wish, kind: Kind) -> AsyncItera
 
 async def result_events(gateway: Gateway, job: Job, kind: Kind) -> AsyncIterator[JsonObject]:
     """The finished pictures of a job that another request started, once it has ended; raises GatewayError when it failed."""
-    while not job.status.final:
-        changed = await gateway.watching.changed(job.id, patience=_LOOK_AGAIN)
-        job = changed or await gateway.job(job.id, job.key_id)
-    async for finished in _finished(gateway, await gateway.formats.applied(job), kind):
+    async for finished in _finished(gateway, await gateway.formats.applied(await gateway.ended(job, _LOOK_AGAIN)), kind):
         yield finished
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
@@ -53,6 +54,7 @@ from app.store import variants as variant_store
 from app.store.database import Database
 from app.store.secrets import Vault
 
+_LOOK_AGAIN = 5.0  # seconds without news of a job after which it is looked up, although this process runs it
 _log = logging.getLogger(__name__)
 
 
@@ -170,10 +172,21 @@ class Gateway:
     async def create_and_wait(self, wish: Wish) -> Job:
         """`create`, then waits for the outcome: for clients that want the pictures in the answer."""
         job = await self.create(wish)
-        while not job.status.final:
-            changed = await self.watching.changed(job.id, patience=5.0)
-            job = changed or await self.job(job.id, wish.key.id)
-        return await self.formats.applied(job)
+        return await self.formats.applied(await self.ended(job))
+
+    async def ended(self, job: Job, look_again: float = _LOOK_AGAIN) -> Job:
+        """The job once it has ended: heard of where this process ends it, found where another one does (after `look_again` s)."""
+        if job.status.final:
+            return job
+        with self.watching.news(job.id) as told:  # not `changed`, which misses the second of two changes at once
+            job = await self.job(job.id, job.key_id)  # it may have changed before anybody listened
+            while not job.status.final:
+                heard = None
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(look_again):
+                        heard = await told.get()
+                job = heard or await self.job(job.id, job.key_id)
+        return job
 
     async def job(self, job_id: str, key_id: str | None) -> Job:
         """A key's own job (any job when the key is None); another key's does not exist."""

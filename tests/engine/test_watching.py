@@ -4,12 +4,15 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from sqlalchemy.exc import OperationalError
 
 from app.domain.errors import NotFound
 from app.domain.jobs import Failure, Job, JobStatus, Output, Snapshot, advance, fail
+from app.engine.gateway import Gateway
 from app.engine.watching import FIRST_LOOK, Watching, changes
 from app.store import jobs as job_store
 from app.store.database import Database
@@ -148,3 +151,20 @@ async def test_how_far_a_job_is_takes_two_columns(database: Database) -> None:
 
 def test_the_first_look_comes_after_a_second() -> None:
     assert FIRST_LOOK == 1.0
+
+
+async def test_of_two_changes_at_once_the_second_one_ends_the_waiting() -> None:
+    watching, looked, read = Watching(), list[str](), asyncio.Event()
+
+    async def stored_job(job_id: str, key_id: str | None) -> Job:
+        looked.append(job_id)
+        read.set()
+        return JOB
+
+    waiting = asyncio.create_task(Gateway.ended(cast(Gateway, SimpleNamespace(watching=watching, job=stored_job)), JOB, 60.0))
+    await read.wait()
+    done = replace(JOB, status=JobStatus.COMPLETED)
+    watching.tell(replace(JOB, status=JobStatus.IN_PROGRESS))
+    watching.tell(done)
+    assert await waiting is done
+    assert looked == [JOB.id]  # once, for what happened before anybody listened

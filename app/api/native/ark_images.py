@@ -67,7 +67,7 @@ def _streaming(gateway: Gateway, base: str) -> Making:
         return _warned(answer, stored)
 
     async def again(job: Job) -> Response:
-        return _warned(await _streamed(_events(gateway, _ended(gateway, job), base)), [job])
+        return _warned(await _streamed(_events(gateway, gateway.ended(job, _LOOK_AGAIN), base)), [job])
 
     return Making(first, again, ready=None)
 
@@ -77,14 +77,6 @@ async def _events(gateway: Gateway, making: Awaitable[Job], base: str) -> AsyncI
     job = _made(await gateway.formats.applied(await making))
     for event in image_events(job, await _pictures(gateway, job, base)):
         yield event
-
-
-async def _ended(gateway: Gateway, job: Job) -> Job:
-    """A job that another request started, when it has ended."""
-    while not job.status.final:
-        changed = await gateway.watching.changed(job.id, patience=_LOOK_AGAIN)
-        job = changed or await gateway.job(job.id, job.key_id)
-    return job
 
 
 async def _streamed(events: AsyncIterator[JsonObject]) -> StreamingResponse:
