@@ -15,7 +15,7 @@ from io import BytesIO
 from operator import attrgetter
 from typing import Any, TypeAlias, cast
 
-from app.domain.canonical import from_json, to_json
+from app.domain.canonical import from_json, to_stored
 from app.domain.capabilities import Price
 from app.domain.jobs import Failure, Job, JobStatus, Output, Stage, Usage
 from app.domain.media import Form, Media, MediaType, Role
@@ -65,7 +65,7 @@ def _inline(item: Media) -> bool:
 
 
 def _as_stored(request: Request) -> Request:
-    return from_json(to_json(request, inline=False, names=True))
+    return from_json(to_stored(request))
 
 
 def _maker(kind: type[Any]) -> Callable[..., Any]:
