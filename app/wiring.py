@@ -32,9 +32,9 @@ from app.engine.guard import Guard
 from app.engine.health import Health
 from app.engine.heartbeats import Heartbeats
 from app.engine.housekeeping import Housekeeping
+from app.engine.http_carrier import HttpCarrier
 from app.engine.kept_answers import KeptAnswers
 from app.engine.late import Late
-from app.engine.late_carrier import LateCarrier
 from app.engine.leases import Leases
 from app.engine.links import Links
 from app.engine.media import MediaDesk
@@ -152,7 +152,7 @@ async def _stop(gateway: Gateway, loops: list[asyncio.Task[None]]) -> None:
 
 def _transport(settings: Settings, outside: Outside) -> Transport:
     sandbox = SandboxTransport(settings.data_dir / "sandbox", now=outside.now)
-    return Transport(outside.upstream or LateCarrier(), {"sandbox": sandbox})
+    return Transport(outside.upstream or HttpCarrier(), {"sandbox": sandbox})
 
 
 def _wired(settings: Settings, outside: Outside, database: Database, transport: Transport, telemetry: Telemetry) -> Gateway:

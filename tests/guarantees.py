@@ -40,7 +40,7 @@ RELIABILITY = (
         "test_ambiguous_create_timeout_is_never_resubmitted",
         (
             f"{_ENGINE}/test_submission.py::test_ambiguous_create_timeout_is_never_resubmitted",
-            f"{_ENGINE}/test_aiohttp_carrier.py::test_ambiguous_create_timeout_is_never_resubmitted",
+            f"{_ENGINE}/test_http_carrier.py::test_ambiguous_create_timeout_is_never_resubmitted",
             f"{_HOSTILE}/test_faults.py::test_a_create_whose_answer_is_lost_is_flagged_and_asked_nowhere_again",
         ),
     ),

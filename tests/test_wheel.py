@@ -69,4 +69,4 @@ def test_the_wheel_says_what_it_needs(wheel: zipfile.ZipFile) -> None:
     assert "Name: filmgate" in lines
     assert "Requires-Python: >=3.11" in lines
     assert "License-Expression: Apache-2.0" in lines
-    assert any(line.startswith("Requires-Dist: aiohttp") for line in lines)
+    assert any(line.startswith("Requires-Dist: httptools") for line in lines)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from app.adapters.base import Call, Reply
 from app.domain.errors import InputRefused, UpstreamError
 from app.engine.guard import Blocked, Guard
-from app.engine.late_carrier import LateCarrier
+from app.engine.http_carrier import HttpCarrier
+from app.engine.names import guarded
 from app.engine.sniff import mime_of
 from app.engine.transport import StreamReply, Transport
 from app.engine.urls import follow
@@ -38,7 +39,7 @@ class Unfetchable(Exception):
 
 def guarded_transport(guard: Guard) -> Transport:
     """A transport that connects only to addresses which passed the guard."""
-    return Transport(LateCarrier(guard))
+    return Transport(HttpCarrier(lookup=guarded(guard)))
 
 
 class Fetcher:

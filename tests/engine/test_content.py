@@ -11,12 +11,12 @@ from app.domain.channels import Credential
 from app.domain.errors import NotFound, UpstreamError
 from app.domain.jobs import Job, JobStatus, Output
 from app.domain.requests import Mode, VideoRequest
-from app.engine.aiohttp_carrier import AiohttpCarrier
 from app.engine.assets import FolderAssets
 from app.engine.content import Ask, Content, Variant, open_content
 from app.engine.content_source import Sources, Way
 from app.engine.fetch import Fetcher
 from app.engine.guard import Guard
+from app.engine.http_carrier import HttpCarrier
 from app.engine.transport import Transport
 from app.engine.vendors import Vendors
 from tests.servers import Receive, Scope, Send, read_request, refused_port, serve, serve_socket
@@ -84,7 +84,7 @@ class Upstream:
 
 @pytest.fixture
 async def sources(tmp_path: Path) -> AsyncIterator[Sources]:
-    transport, fetcher = Transport(AiohttpCarrier()), Fetcher(Guard())
+    transport, fetcher = Transport(HttpCarrier()), Fetcher(Guard())
     yield Sources(Vendors(transport, lambda: NOW), fetcher, FolderAssets(tmp_path))
     await fetcher.aclose()
     await transport.aclose()
@@ -92,7 +92,7 @@ async def sources(tmp_path: Path) -> AsyncIterator[Sources]:
 
 @pytest.fixture
 async def open_sources(tmp_path: Path) -> AsyncIterator[Sources]:
-    transport, fetcher = Transport(AiohttpCarrier()), Fetcher(Guard(("127.0.0.1",)))
+    transport, fetcher = Transport(HttpCarrier()), Fetcher(Guard(("127.0.0.1",)))
     yield Sources(Vendors(transport, lambda: NOW), fetcher, FolderAssets(tmp_path))
     await fetcher.aclose()
     await transport.aclose()

@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 from app.domain.errors import InputRefused
-from app.engine.aiohttp_carrier import AiohttpCarrier
 from app.engine.fetch import Fetcher, Unfetchable
 from app.engine.guard import Guard
-from app.engine.guarded_resolver import GuardedResolver
+from app.engine.http_carrier import HttpCarrier
+from app.engine.names import guarded
 from app.engine.transport import Transport
 from tests.servers import Receive, Scope, Send, read_request, refused_port, serve, serve_socket
 
@@ -181,7 +181,7 @@ class Rebinding:
         return self.answers.pop(0)
 
     def open(self, guard: Guard) -> Transport:
-        return Transport(AiohttpCarrier(resolver=GuardedResolver(guard, self)))
+        return Transport(HttpCarrier(lookup=guarded(guard, self)))
 
 
 async def test_a_name_that_changes_its_mind_is_asked_once_and_pinned(site: tuple[Site, str]) -> None:

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from app.domain.channels import Channel
-from app.engine.aiohttp_carrier import AiohttpCarrier
 from app.engine.carriers import Answer
 from app.engine.gateway import Gateway
+from app.engine.http_carrier import HttpCarrier
 from app.engine.outgoing import Outgoing
 from app.settings import Settings
 from app.store import channels as channel_store
@@ -193,7 +193,7 @@ class Hurried:
     """The gateway's own way out, with every vendor's patience cut to `HURRY`; the bytes take the usual way."""
 
     def __init__(self) -> None:
-        self._inner = AiohttpCarrier()
+        self._inner = HttpCarrier()
 
     async def carry(self, outgoing: Outgoing) -> Answer:
         async with asyncio.timeout(HURRY):

@@ -1,11 +1,11 @@
-"""What aiohttp adds to the headers of a request, and what it must not."""
+"""What a carrier adds to the headers of a request, and what it must not."""
 
 import asyncio
 
 import pytest
 
 from app.adapters.base import Call
-from app.engine.aiohttp_carrier import AiohttpCarrier
+from app.engine.http_carrier import HttpCarrier
 from app.engine.transport import Transport
 from tests.servers import read_request, serve_socket
 
@@ -30,7 +30,7 @@ async def test_no_type_of_a_body_is_guessed(call: Call, type_: bytes | None) -> 
         heard.append(await read_request(reader))
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
 
-    transport = Transport(AiohttpCarrier())
+    transport = Transport(HttpCarrier())
     async with serve_socket(answer) as base:
         await transport.send(base, call)
     await transport.aclose()

@@ -10,11 +10,18 @@ import pytest
 
 from app.adapters.base import Call, FilePart, Reply
 from app.domain.errors import UpstreamMaybeSent, UpstreamNeverSent
-from app.engine.aiohttp_carrier import AiohttpCarrier
+from app.engine.http_carrier import HttpCarrier
 from app.engine.transport import Transport
 from tests.servers import Receive, Scope, Send, read_request, refused_port, serve, serve_socket
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(params=[False, True], ids=["asyncio", "uvloop"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
+    """The loop of the standard library, and the one that serves."""
+    return "asyncio", {"use_uvloop": request.param}
+
 
 CREATE = Call(method="POST", path="/v1/videos", json={"prompt": "a"}, timeout=5)
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -22,7 +29,7 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
 @pytest.fixture
 async def transport() -> AsyncIterator[Transport]:
-    opened = Transport(AiohttpCarrier())
+    opened = Transport(HttpCarrier())
     yield opened
     await opened.aclose()
 
@@ -323,4 +330,4 @@ async def test_a_closed_transport_sends_nothing(transport: Transport) -> None:
 
 
 async def test_a_transport_that_was_never_used_closes_quietly() -> None:
-    await AiohttpCarrier().aclose()
+    await HttpCarrier().aclose()
