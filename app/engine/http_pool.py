@@ -4,7 +4,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from ipaddress import ip_address
 
 import httpx
@@ -81,15 +81,17 @@ class Pool:
         host, port = _endpoint(origin)
         trust = await self._trusted() if origin.scheme == "https" else None
         addresses = [host] if _is_literal(host) else await self._lookup(host, port)
-        link = await start_connection(_places(addresses, port), happy_eyeballs_delay=_NEXT_ADDRESS)
-        try:
-            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            _, connection = await asyncio.get_running_loop().create_connection(
-                lambda: Connection(self._open.discard), sock=link, ssl=trust, server_hostname=host if trust else None
-            )
-        except BaseException:
-            link.close()
-            raise
+        loop, made = asyncio.get_running_loop(), partial(Connection, self._open.discard)
+        name = host if trust else None
+        if len(addresses) == 1:
+            _, connection = await loop.create_connection(made, addresses[0], port, ssl=trust, server_hostname=name)
+        else:
+            link = await start_connection(_places(addresses, port), happy_eyeballs_delay=_NEXT_ADDRESS)
+            try:
+                _, connection = await loop.create_connection(made, sock=link, ssl=trust, server_hostname=name)
+            except BaseException:
+                link.close()
+                raise
         self._open.add(connection)
         return connection
 
