@@ -179,7 +179,8 @@ def _wired(settings: Settings, outside: Outside, database: Database, transport: 
     deliveries = Deliveries(
         *(database, vault, fetcher, teller(links), outside.now, outside.seconds, rng, formats.applied_soon), telemetry=telemetry
     )
-    aftermath.wakes.extend((copier.wake, deliveries.wake))
+    aftermath.copiers.append(copier)
+    aftermath.wakes.append(deliveries.wake)
     desk = Desk(recorder, vendors, media, origins, credentials, health, orders, poller, outside.now)
     submitter, running = Submitter(desk), Running()
     late = Late(recorder, vendors, configuration, credentials, outside.now)

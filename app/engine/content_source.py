@@ -4,6 +4,7 @@ import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote, urlencode
 
 from app.adapters.base import Adapter, Call
@@ -25,6 +26,7 @@ _GONE = frozenset({403, 404, 410})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _ASKED = frozenset({"accept-encoding", "range", "if-range"})
 _TEXTS = ("text/", "application/json", "application/xml", "application/problem+json")
+_origin_of_channel = lru_cache(256)(origin_of)  # of a few base URLs, of which each result asks
 _log = logging.getLogger(__name__)
 
 
@@ -144,7 +146,7 @@ async def _ask(
     base = way.base_url if way else ""
     call = replace(call, headers={**call.headers, "Accept-Encoding": "identity", **ranging}, timeout=IDLE_SECONDS)
     try:
-        if way and (not is_absolute(call.path) or origin_of(call.path) == origin_of(base)):
+        if way and (not is_absolute(call.path) or origin_of(call.path) == _origin_of_channel(base)):
             return await _from_channel(stack, sources, call, way)
         return await _from_elsewhere(stack, sources, _url(base, call), call, base)
     except Unfetchable as error:

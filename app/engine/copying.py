@@ -1,12 +1,14 @@
 """Copies results to our storage while their vendor still has them, and has pictures made in the format that was asked for.
 
 A job waits for it in the table (`copy_due`), so that any process may do it; who claims one keeps it from the others as long as
-it lives. Each copy is written down as soon as it is whole: a crash costs what was under way, and no finished copy.
+it lives. A job that ends in this process is mostly claimed by the very commit that ends it, and needs not be looked for. Each copy
+is written down as soon as it is whole: a crash costs what was under way, and no finished copy.
 """
 
 import asyncio
 import logging
 from contextlib import AsyncExitStack, aclosing, suppress
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -20,7 +22,7 @@ from app.domain.replacing import replace
 from app.engine.assets import UNKNOWN_MIME, Asset, Assets
 from app.engine.clock import Now
 from app.engine.content_source import Body
-from app.engine.formats import Formats
+from app.engine.formats import Formats, unmade
 from app.engine.metric_table import COPIES, COPY_SECONDS
 from app.engine.ranges import Span
 from app.engine.results import Results
@@ -29,6 +31,7 @@ from app.engine.whole_file import WholeFile
 from app.store import copies as copy_store
 
 _AT_ONCE = 4  # files of one process
+_WAITING = 64  # jobs of this process that it has claimed and not begun; more wait in the table, where others find them
 _INTERVAL = 5.0  # seconds between two looks
 _LONGEST = 3600.0  # seconds for one file
 _CLAIM = timedelta(minutes=5)  # how long nobody else takes a job up after its process died
@@ -68,14 +71,37 @@ class Copier:
     telemetry: Telemetry = field(default_factory=Telemetry)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _copying: dict[str, asyncio.Task[None]] = field(default_factory=dict)  # by job
+    _waiting: dict[str, Job] = field(default_factory=dict)  # claimed, in the order of their ends
+    _search: bool = True  # whether the table may hold a job that is due
+    _searching: bool = False  # whether it is being asked
+    _running: Context | None = None  # what the log says of this work, while `run` does it
     _kept_at: datetime | None = None
 
     def wake(self) -> None:
-        """A job of this process has just ended: looks at once."""
+        """A job has just ended that waits in the table: looks at once."""
+        self._search = True
         self._wake.set()
+
+    def due(self, job: Job) -> datetime:
+        """From when a job that is about to end here may be copied by anyone: later than now where this process will do it.
+
+        That is to be told by `take`, once it is committed.
+        """
+        now = self.now()
+        takes = self._running is not None and len(self._waiting) < _WAITING and _light(job)
+        return now + _CLAIM if takes else now
+
+    def take(self, job: Job) -> None:
+        """A job whose results are to be copied has ended here, and is committed."""
+        if self._running is None or job.copy_due is None or job.copy_due <= self.now():
+            self.wake()
+        elif job.id not in self._copying:
+            self._waiting[job.id] = job
+            self._go_on()
 
     async def run(self) -> None:
         """Copies for ever; a database that is away for a while only delays it. Gives back what it holds when cancelled."""
+        self._running = copy_context()
         try:
             while True:
                 self._wake.clear()
@@ -84,30 +110,62 @@ class Copier:
                     await self._begin()
                 except (SQLAlchemyError, OSError) as error:
                     _log.warning("copying of results: the database is away: %s", error)
-                with suppress(TimeoutError):
+                self._begin_waiting()
+                try:
                     async with asyncio.timeout(_INTERVAL):
                         await self._wake.wait()
+                except TimeoutError:
+                    self._search = True
         finally:
+            self._running = None
             await self._stop()
 
     async def look(self) -> None:
         """Copies everything that is due, and returns when that is done."""
-        while await self._begin() or self._copying:
+        while True:
+            self._search = True
+            await self._begin()
+            self._begin_waiting()
+            if not self._copying:
+                return
             await asyncio.wait(self._copying.values(), return_when=asyncio.FIRST_COMPLETED)
 
-    async def _begin(self) -> int:
-        """Takes up as many jobs as there is room for; how many."""
+    async def _begin(self) -> None:
+        """Takes up as many jobs of the table as there is room for. Until that is known, none of those that wait here begins."""
         free, now = _AT_ONCE - len(self._copying), self.now()
-        if free <= 0:
-            return 0
+        if free <= 0 or not self._search:
+            return
+        self._search, self._searching = False, True
+        try:
+            claimed = await self._claimed(now, free)
+        finally:
+            self._searching = False
+        for job in claimed:
+            if job.id not in self._copying and job.id not in self._waiting:
+                self._start(job)
+        self._search = self._search or len(claimed) == free  # there may be more
+
+    async def _claimed(self, now: datetime, most: int) -> list[Job]:
         database = self.results.database
         if not await database.ask(lambda connection: copy_store.any_due(connection, now)):
-            return 0
-        claimed = await database.commit(lambda connection: copy_store.claim(connection, now=now, until=now + _CLAIM, limit=free))
-        fresh = [job for job in claimed if job.id not in self._copying]
-        for job in fresh:
-            self._copying[job.id] = asyncio.create_task(self._work(job), name=f"copy {job.id}")
-        return len(fresh)
+            return []
+        return await database.commit(lambda connection: copy_store.claim(connection, now=now, until=now + _CLAIM, limit=most))
+
+    def _start(self, job: Job) -> None:
+        # not in the context of the request that ended the job: its lines of the log are not this one's
+        context = None if self._running is None else self._running.copy()
+        self._copying[job.id] = asyncio.create_task(self._work(job), name=f"copy {job.id}", context=context)
+
+    def _go_on(self) -> None:
+        """There is room, or a job more. What waits in the table may wait longer already, and comes first."""
+        if self._search:
+            self._wake.set()
+        elif not self._searching:
+            self._begin_waiting()
+
+    def _begin_waiting(self) -> None:
+        while self._waiting and len(self._copying) < _AT_ONCE:
+            self._start(self._waiting.pop(next(iter(self._waiting))))
 
     async def _work(self, job: Job) -> None:
         try:
@@ -117,38 +175,50 @@ class Copier:
             _log.warning("job %s: its copy could not be written down: %s", job.id, error)
         finally:
             self._copying.pop(job.id, None)
-            self._wake.set()  # there is room for another
+            self._go_on()
 
     async def _keep(self) -> None:
-        now = self.now()
-        if self._copying and (self._kept_at is None or not timedelta() <= now - self._kept_at < _KEEP):
-            async with self.results.database.write() as connection:
-                await copy_store.keep(connection, self._copying, now + _CLAIM)
+        now, held = self.now(), {*self._copying, *self._waiting}
+        if held and (self._kept_at is None or not timedelta() <= now - self._kept_at < _KEEP):
+            await self.results.database.commit(lambda connection: copy_store.keep(connection, held, now + _CLAIM))
             self._kept_at = now
 
     async def _stop(self) -> None:
-        held = dict(self._copying)
+        tasks, held, now = list(self._copying.values()), {*self._copying, *self._waiting}, self.now()
         if not held:
             return
-        for task in held.values():
+        self._waiting.clear()
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*held.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         with suppress(SQLAlchemyError, OSError):
-            async with self.results.database.write() as connection:
-                await copy_store.keep(connection, held, self.now())
+            await self.results.database.commit(lambda connection: copy_store.keep(connection, held, now))
 
     async def _copy(self, job: Job) -> None:
         """Makes the format and the copies that are missing; tries again later when a result could not be had."""
         job, problem = await self._formed(job)
-        if self._keeps(job):
-            problem = await self._copy_results(job) or problem
-        if problem is None:
-            await self.results.database.commit(lambda connection: copy_store.done(connection, job.id))
-            self.telemetry.metrics.count(COPIES, "done")
-        else:
+        missing = await self._missing(job)
+        for index in missing:
+            try:
+                async with asyncio.timeout(_LONGEST):
+                    asset = await self._stored(job, index)
+            except (GatewayError, OSError) as error:  # TimeoutError is an OSError
+                problem = error
+            except Exception as error:  # noqa: BLE001  # the engine's loop: a bug in one adapter must not stop other copies
+                _log.exception("job %s: copying failed unexpectedly", job.id)
+                problem = error
+            else:
+                job = await self._write_down(job, index, asset, last=problem is None and index == missing[-1])
+        if problem is not None:
             await self._try_again(job, problem)
+            return
+        if not missing:
+            await self.results.database.commit(lambda connection: copy_store.done(connection, job.id))
+        self.telemetry.metrics.count(COPIES, "done")
 
     async def _formed(self, job: Job) -> tuple[Job, Exception | None]:
+        if unmade(job) is None:
+            return job, None
         try:
             async with asyncio.timeout(_LONGEST):
                 return await self.formats.applied(job), None
@@ -161,29 +231,13 @@ class Copier:
             _log.exception("job %s: making its format failed unexpectedly", job.id)
             return job, error
 
-    def _keeps(self, job: Job) -> bool:
-        """Whether copies are wanted now: a job may have waited only for its format."""
+    async def _missing(self, job: Job) -> list[int]:
+        """Which results are not ours yet and shall be; a job may have waited only for its format."""
         known = self.results.configuration
-        return wants_copy(job, known.key_by_id(job.key_id), known.channel(job.channel_id), self.keep_results)
-
-    async def _copy_results(self, job: Job) -> Exception | None:
-        """Copies each result that is not ours yet; the last thing that went wrong."""
-        problem: Exception | None = None
-        for index, output in enumerate(job.outputs):
-            if output.asset is not None or await self._forbidden(job, output):
-                continue
-            try:
-                async with asyncio.timeout(_LONGEST):
-                    asset = await self._stored(job, index)
-            except (GatewayError, OSError) as error:  # TimeoutError is an OSError
-                problem = error
-                continue
-            except Exception as error:  # noqa: BLE001  # the engine's loop: a bug in one adapter must not stop other copies
-                _log.exception("job %s: copying failed unexpectedly", job.id)
-                problem = error
-                continue
-            await self._write_down(job, index, output, asset)
-        return problem
+        if not wants_copy(job, known.key_by_id(job.key_id), known.channel(job.channel_id), self.keep_results):
+            return []
+        outputs = enumerate(job.outputs)
+        return [index for index, output in outputs if output.asset is None and not await self._forbidden(job, output)]
 
     async def _forbidden(self, job: Job, output: Output) -> bool:
         """Whether the channel that made it keeps it from being copied: the parts of a job may have several."""
@@ -202,15 +256,20 @@ class Copier:
             async with aclosing(chunks):  # type: ignore[type-var]  # an async generator, whatever its signature says
                 return await self._assets.put(job.id, chunks, body.mime or UNKNOWN_MIME)
 
-    async def _write_down(self, job: Job, index: int, output: Output, asset: Asset) -> None:
+    async def _write_down(self, job: Job, index: int, asset: Asset, *, last: bool) -> Job:
+        """The job with its copy; with the `last` one it is done."""
+        output = job.outputs[index]
         mime = output.mime if asset.mime == UNKNOWN_MIME else asset.mime
         copied = replace(output, asset=asset.name, mime=mime, size=asset.size, sha256=asset.sha256)
         # a commit that fails may have come through: rather a file that nothing refers to than a job without its file
-        kept = await self.results.database.commit(lambda connection: copy_store.put(connection, job.id, index, copied))
+        kept = await self.results.database.commit(
+            lambda connection: copy_store.put_known(connection, job, index, copied, last=last)
+        )
         if kept is None:
             await self._discard(asset)
-            return
-        _log.info("job %s: result %d copied, %d bytes, sha256 %s", job.id, index, asset.size, asset.sha256)
+            return job
+        _log.debug("job %s: result %d copied, %d bytes, sha256 %s", job.id, index, asset.size, asset.sha256)
+        return replace(job, outputs=kept.outputs, expires_at=kept.expires_at)
 
     async def _discard(self, asset: Asset) -> None:
         try:
@@ -243,3 +302,9 @@ def _said(job: Job, problem: Exception) -> str:
     if isinstance(problem, UpstreamError):
         return told_of(job, problem).message
     return str(problem) or type(problem).__name__
+
+
+def _light(job: Job) -> bool:
+    """Whether it may wait in memory: a job that carries files would keep them there."""
+    media = (*job.asked.media, *job.request.media)
+    return not any(output.data for output in job.outputs) and not any(item.data or item.src.startswith("data:") for item in media)

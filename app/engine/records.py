@@ -205,8 +205,9 @@ class Recorder:
     async def deliver_late(self, job: Job) -> bool:
         """Writes what a vendor delivered after the deadline, and takes what it cost; False when that was done already."""
         kept = await self._keep_outputs(job)
+        kept = self.aftermath.ordered(replace(kept, cost=cost(kept)))
         async with self.database.write() as connection:
-            delivered = await settle_late(connection, self.aftermath.ordered(replace(kept, cost=cost(kept))), self.now())
+            delivered = await settle_late(connection, kept, self.now())
         if delivered:
             self.aftermath.begin(kept)
         return delivered

@@ -18,6 +18,7 @@ from PIL import Image
 from app.domain.channels import Channel, Key
 from app.domain.errors import NotFound, UpstreamError
 from app.domain.jobs import Job, JobStatus, Output, Stage
+from app.domain.media import Media, MediaType, Role
 from app.engine.assets import FolderAssets
 from app.engine.content import Ask
 from app.engine.copying import Copier, wants_copy
@@ -428,6 +429,150 @@ async def test_a_copier_that_is_told_looks_at_once_and_gives_back_what_it_holds(
         await running
     assert ((await studio.job()).copy_due, (await studio.job()).copy_tries) == (START, 0)
     assert studio.files() == []
+
+
+@asynccontextmanager
+async def running(copier: Copier) -> AsyncIterator[asyncio.Task[None]]:
+    """The copier at work, after its first look at the table."""
+    task = asyncio.create_task(copier.run())
+    try:
+        await settled(copier)
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def settled(copier: Copier) -> None:
+    """Returns when the copier neither looks nor copies."""
+    async with asyncio.timeout(10):
+        while copier._running is None or copier._search or copier._searching or copier._copying:  # noqa: ASYNC110 - it rings no bell
+            await asyncio.sleep(0)
+
+
+class Unasked(Exception):
+    """The table was asked."""
+
+
+async def test_a_job_that_ends_here_is_claimed_by_its_end_and_not_looked_for(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def asked(*_: Any, **__: Any) -> Any:
+        raise Unasked
+
+    copier = studio.copier
+    async with running(copier):
+        monkeypatch.setattr(copies, "any_due", asked)
+        monkeypatch.setattr(copies, "claim", asked)
+        due = copier.due(job())
+        assert due == START + timedelta(minutes=5)
+        for number in range(10):
+            copier.take(await studio.completed(number, copy_due=due))
+        await settled(copier)
+        assert [(await studio.job(number)).copy_due for number in range(10)] == [None] * 10
+        assert {(await studio.job(number)).outputs[0].size for number in range(10)} == {SIZE}
+    assert len(studio.site.seen) == 10
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["in time", "late"])
+async def test_the_commit_that_ends_a_job_claims_it_and_hands_it_over(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch, late: bool
+) -> None:
+    async def asked(*_: Any, **__: Any) -> Any:
+        raise Unasked
+
+    recorder = studio.gateway.recorder
+    recorder.aftermath.copiers[:] = [studio.copier]
+    opened = job(id="task_1", adapter="openai", channel_id=CHANNEL.id, stage=Stage.ACCEPTED, upstream_id="up-1")
+    outputs = (Output(url="https://vendor.example.com/files/0.mp4"),)
+    if late:
+        opened = replace(opened, status=JobStatus.FAILED, stage=Stage.ENDED, late_due=START)
+    async with studio.gateway.database.write() as connection:
+        assert await jobs.insert(connection, opened, owner=recorder.worker) is not None
+    async with running(studio.copier):
+        monkeypatch.setattr(copies, "any_due", asked)
+        monkeypatch.setattr(copies, "claim", asked)
+        if late:
+            assert await recorder.deliver_late(replace(opened, outputs=outputs, late_at=START, late_due=None))
+        else:
+            ended = replace(opened, status=JobStatus.COMPLETED, stage=Stage.ENDED, outputs=outputs, completed_at=START)
+            recorded = await recorder.record(ended)
+            assert recorded is not None
+            assert recorded.copy_due == START + timedelta(minutes=5)
+        await settled(studio.copier)
+    made = await studio.job()
+    assert made.outputs[0].asset is not None
+    assert (made.copy_due, made.expires_at) == (None, None)
+
+
+async def test_a_job_that_was_taken_twice_is_copied_once(studio: Studio) -> None:
+    async with running(studio.copier):
+        made = await studio.completed(copy_due=studio.copier.due(job()))
+        studio.copier.take(made)
+        studio.copier.take(made)
+        await settled(studio.copier)
+    assert len(studio.site.seen) == 1
+
+
+async def test_of_the_jobs_that_end_here_as_many_are_claimed_as_it_can_hold(studio: Studio) -> None:
+    asked, never = asyncio.Event(), asyncio.Event()
+
+    async def hang(request: httpx.Request) -> Answer:
+        asked.set()
+        await never.wait()
+        raise AssertionError
+
+    studio.vendor.script = hang
+    held, claimed = 4 + 64, START + timedelta(minutes=5)
+    async with running(studio.copier):
+        for number in range(held):
+            due = studio.copier.due(job())
+            assert due == claimed
+            studio.copier.take(await studio.completed(number, copy_due=due))
+        assert studio.copier.due(job()) == START
+        async with asyncio.timeout(10):
+            await asked.wait()
+    assert {(await studio.job(number)).copy_due for number in range(held)} == {START}
+    assert studio.files() == []
+
+
+async def test_what_waits_in_the_table_comes_before_what_ended_just_now(studio: Studio) -> None:
+    for number in range(6):
+        await studio.completed(number, f"https://vendor.example.com/files/{number}.mp4")
+    copier = studio.copier
+    async with running(copier):
+        copier.take(await studio.completed(9, "https://vendor.example.com/files/9.mp4", copy_due=copier.due(job())))
+        await settled(copier)
+    assert sorted(request.url.path for request in studio.site.seen[:6]) == [f"/files/{number}.mp4" for number in range(6)]
+    assert [request.url.path for request in studio.site.seen[6:]] == ["/files/9.mp4"]
+
+
+async def test_a_copier_that_does_not_run_or_would_hold_a_file_leaves_a_job_to_the_table(studio: Studio) -> None:
+    copier = studio.copier
+    assert copier.due(job()) == START
+    copier.take(await studio.completed())
+    async with running(copier):
+        heavy = Media(MediaType.IMAGE, Role.REFERENCE_IMAGE, "upload:0", "image", data=b"bytes")
+        inline = replace(heavy, src="data:image/png;base64,AAAA", data=None)
+        linked = replace(heavy, src="https://files.example.com/a.png", data=None)
+        given = [job(request=image(media=(item,))) for item in (heavy, inline, linked)]
+        assert [copier.due(one) == START for one in given] == [True, True, False]
+        assert copier.due(job(outputs=(Output(data=b"bytes", asset="a-1.png"),))) == START
+    assert (await studio.job()).outputs[0].asset is not None
+
+
+async def test_the_last_copy_is_written_down_in_the_same_commit_as_that_it_was_the_last(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def done(*_: Any) -> None:
+        raise AssertionError("a second commit")
+
+    monkeypatch.setattr(copies, "done", done)
+    await studio.completed(1, *(f"https://vendor.example.com/files/{number}.mp4" for number in range(3)))
+    await studio.copier.look()
+    made = await studio.job()
+    assert (made.copy_due, made.expires_at) == (None, None)
+    assert all(output.asset is not None for output in made.outputs)
 
 
 async def test_a_channel_that_forbids_copies_keeps_only_its_own_parts_out(studio: Studio) -> None:

@@ -132,6 +132,53 @@ async def test_a_copy_that_no_longer_belongs_is_not_written_down(database: Datab
     assert found.outputs == stored.outputs
 
 
+async def put_known(database: Database, known: Job, index: int, output: Output, *, last: bool) -> Job | None:
+    async with database.write() as connection:
+        return await copies.put_known(connection, known, index, output, last=last)
+
+
+async def test_who_knows_the_results_writes_each_copy_and_with_the_last_that_it_was_the_last(database: Database) -> None:
+    known = waiting(1, FILM, OTHER)
+    await insert(database, known)
+    first = await put_known(database, known, 0, replace(FILM, asset="a-1.mp4", size=3, sha256="aa"), last=False)
+    assert first is not None
+    found = await read(database)
+    assert (found.copy_due, found.expires_at, found.outputs) == (known.copy_due, known.expires_at, first.outputs)
+    last = await put_known(database, first, 1, replace(OTHER, asset="b-1.mp4", mime="video/mp4"), last=True)
+    assert last is not None
+    found = await read(database)
+    assert (found.copy_due, found.expires_at, found.outputs) == (None, None, last.outputs)
+    assert [(output.url, output.asset) for output in found.outputs] == [(FILM.url, "a-1.mp4"), (OTHER.url, "b-1.mp4")]
+
+
+async def test_what_was_said_of_a_private_result_is_not_needed_to_know_it(database: Database) -> None:
+    known = replace(waiting(1, replace(FILM, revised_prompt="a kite")), private=True)
+    await insert(database, known)
+    assert await put_known(database, known, 0, replace(FILM, asset="a-1.mp4"), last=True) is not None
+    found = await read(database)
+    assert (found.outputs, found.copy_due) == ((replace(FILM, asset="a-1.mp4"),), None)
+
+
+async def test_what_changed_meanwhile_stays_when_a_copy_is_written_down(database: Database) -> None:
+    known = waiting(1, FILM, OTHER)
+    await insert(database, replace(known, outputs=(FILM, replace(OTHER, asset="theirs.mp4"))))
+    kept = await put_known(database, known, 0, replace(FILM, asset="ours.mp4"), last=True)
+    found = await read(database)
+    assert [output.asset for output in found.outputs] == ["ours.mp4", "theirs.mp4"]
+    assert (found.copy_due, found.expires_at) == (None, None)
+    assert kept == replace(found, copy_due=known.copy_due)
+
+
+@pytest.mark.parametrize(
+    "outputs", [(replace(FILM, asset="theirs.mp4"),), (OTHER,), ()], ids=["copied by another", "another file", "no longer there"]
+)
+async def test_a_known_copy_that_no_longer_belongs_is_not_written_down(database: Database, outputs: tuple[Output, ...]) -> None:
+    await insert(database, replace(waiting(), outputs=outputs))
+    assert await put_known(database, waiting(), 0, replace(FILM, asset="ours.mp4"), last=True) is None
+    found = await read(database)
+    assert (found.outputs, found.copy_due) == (outputs, None)
+
+
 async def test_the_lookup_uses_its_index(database: Database) -> None:
     """A gateway that copied everything looks at no job at all."""
     async with database.read() as connection:
