@@ -18,7 +18,7 @@ ALLOWED = {
     "engine": {
         *("app.domain", "app.adapters", "app.store", "app.settings"),
         *("sqlalchemy", "httpx", "httptools", "aiohappyeyeballs", "orjson", "itsdangerous", "PIL", "av", "limits", "redis"),
-        *("obstore", "standardwebhooks", "prometheus_client", "opentelemetry", "pybase64"),
+        *("obstore", "standardwebhooks", "prometheus_client", "opentelemetry", "pybase64", "pydantic_core"),
     },
     "api": {
         *("app", "app.domain", "app.adapters", "app.store", "app.engine", "app.settings", "app.logs"),

@@ -11,6 +11,7 @@ from app.domain.json import Json, JsonObject
 from app.domain.media import Media
 
 EMPTY: JsonObject = {}
+_HEAD = 256  # characters in which the head of a data URI ends
 
 
 def given(fields: Mapping[str, Json]) -> dict[str, Json]:
@@ -94,8 +95,9 @@ def decoded(value: Json) -> bytes | None:
     """The bytes of a base64 text (a data URI too); None when it is none."""
     if not isinstance(value, str) or not value:
         return None
-    written = value.rpartition(",")[2]
-    for validate in (True, False):  # the strict way is forty times faster, and pictures are megabytes
-        with suppress(ValueError, binascii.Error):
-            return pybase64.b64decode(written, validate=validate) or None
+    # the strict way is forty times faster, and pictures are megabytes: even to look for a comma in all of them takes its time
+    with suppress(ValueError, binascii.Error):
+        return pybase64.b64decode(value[value.find(",", 0, _HEAD) + 1 :], validate=True) or None
+    with suppress(ValueError, binascii.Error):
+        return pybase64.b64decode(value.rpartition(",")[2], validate=False) or None
     return None

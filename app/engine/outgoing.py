@@ -11,7 +11,7 @@ import orjson
 
 from app.adapters.base import Call, FilePart, FormField
 from app.domain.replacing import quick
-from app.engine.urls import URL_LIMIT, is_absolute, raw_target
+from app.engine.urls import URL_LIMIT, is_absolute, parted, raw_target
 
 PIECE = 256 * 1024  # bytes written at a time
 _ONE_WRITE = 1024 * 1024  # larger bodies go out in pieces, so that the loop can breathe
@@ -102,6 +102,8 @@ def _address(base_url: str, call: Call) -> tuple[str, Origin, str]:
         added = ("&" if "?" in text else "?") + urlencode(list(call.query), quote_via=quote, safe="")
         text, path = text + added, path + added
     # most paths have the id of a job in them, so that each is new, but nothing that the parser would read otherwise
+    if not relative:  # a link: each is new, and leads to one of a few places
+        base_url, path = parted(text)
     joined = path.startswith("/") and _goes_as_written(path) and len(text) <= URL_LIMIT
     base = _base(base_url) if joined else None
     return (text, *_parsed(text)) if base is None else (text, base[0], base[1] + path)

@@ -75,6 +75,13 @@ def raw_target(url: str) -> str:
     return path if path.startswith("/") else f"/{path}"
 
 
+def parted(url: str) -> tuple[str, str]:
+    """An absolute URL up to its authority, and what follows."""
+    shape = _SHAPE.match(url)
+    end = shape.end(2) if shape else len(url)
+    return url[:end], url[end:]
+
+
 def _authority(text: str) -> tuple[str, int]:
     bracketed = re.fullmatch(r"\[([0-9A-Fa-f:.]+)\](?::(\d*))?", text)
     if bracketed:
