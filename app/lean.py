@@ -19,6 +19,7 @@ _OPTIONAL = (
     "pydantic.v1",  # FastAPI looks whether a model is one of those
 )
 _ASYNC = "sqlalchemy.ext.asyncio"  # brings the whole ORM with its sessions
+_METRICS = "prometheus_client"  # brings servers, clients and collectors that we have no use for, and the page, which comes later
 _SERVER = "uvicorn"
 _M_ARENA_MAX = -8  # mallopt(3)
 
@@ -31,6 +32,9 @@ def leave_out_the_unused() -> None:
         sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # None is how the import system is told that there is none
     if _ASYNC not in sys.modules:
         _with_parts(_ASYNC, dict.fromkeys(("AsyncConnection", "AsyncEngine", "AsyncTransaction", "create_async_engine"), "engine"))
+    if _METRICS not in sys.modules:
+        kinds = dict.fromkeys(("Counter", "Gauge", "Histogram", "disable_created_metrics"), "metrics")
+        _with_parts(_METRICS, {"CollectorRegistry": "registry"} | kinds)
     if Settings().database.startswith("sqlite"):
         import_module("app.store.inserts").for_sqlite_alone()
     _with_models_built_when_used("fastapi.openapi.models")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from app.adapters.registry import adapters
 from app.lean import share_one_heap
 
 # builds and starts the application in the way of `filmgate serve`, asks it something, and prints what is loaded
@@ -29,10 +30,12 @@ from app.serving import application
 asyncio.run(main(application()))
 print(*(name for name, module in sys.modules.items() if module is not None))
 """
+PAGE_OF_METRICS = {"prometheus_client.exposition", "prometheus_client.multiprocess"}
 ONLY_SOME = (
     *("aiohttp", "alembic", "asyncpg", "av", "click.testing", "cryptography", "jinja2", "limits", "mako", "mcp", "numpy"),
     *("obstore", "opentelemetry.sdk", "PIL", "pydantic.v1", "pygments", "redis", "rich", "sqlalchemy.dialects.postgresql"),
-    *("sqlalchemy.orm", "statistics", "typer", "app.console.pages"),
+    *("sqlalchemy.orm", "statistics", "typer", "app.console.pages", "http.server", *PAGE_OF_METRICS),
+    *(f"app.adapters.{name}" for name in adapters() if name != "sandbox"),  # that one's channel comes with a first start
 )
 
 
@@ -61,9 +64,18 @@ def loaded(folder: Path, *paths: str) -> set[str]:
 
 
 def test_a_server_at_rest_has_only_what_every_server_needs(migrated: Path) -> None:
-    found = loaded(migrated, "/healthz", "/readyz", "/metrics")
+    found = loaded(migrated, "/healthz", "/readyz")
     assert {"sqlalchemy", "fastapi", "app.engine.gateway"} <= found
     assert found & set(ONLY_SOME) == set()
+
+
+def test_a_page_of_metrics_loads_what_writes_it(migrated: Path) -> None:
+    assert loaded(migrated, "/metrics") & set(ONLY_SOME) == {*PAGE_OF_METRICS, "http.server"}
+
+
+def test_a_start_that_may_have_a_vendors_credential_loads_every_adapter(migrated: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOLC_SECRET_KEY", "")
+    assert {f"app.adapters.{name}" for name in adapters()} <= loaded(migrated)
 
 
 def test_pages_are_loaded_when_somebody_asks_for_one(migrated: Path) -> None:
@@ -94,6 +106,8 @@ def test_a_lean_process_can_still_have_what_it_left_out(tmp_path: Path) -> None:
         "assert package.AsyncSession is AsyncSession and package.AsyncConnection is AsyncConnection\n"
         "assert not hasattr(package, 'nonsense')\n"
         "from fastapi.openapi.models import OpenAPI\n"
+        "import prometheus_client; from prometheus_client import Counter, Summary, generate_latest\n"
+        "assert prometheus_client.Counter is Counter and issubclass(Counter, prometheus_client.metrics.MetricWrapperBase)\n"
         "print(OpenAPI(openapi='3.1.0', info={'title': 'x', 'version': '1'}, paths={}).info.title)"
     )
     assert run(tmp_path, "-W", "error", "-c", script) == "x\n"

@@ -114,12 +114,16 @@ class StreamEvent:
     usage: Usage | None = None
 
 
+VARIABLE_ENDINGS = ("_API_KEY", "_ACCESS_KEY", "_SECRET_KEY")
+
+
 class Adapter:
     """One upstream's wire format.
 
     A new vendor subclasses this in a module of its own, with a `<name>.toml` beside it (see `catalogue.py`).
     `credential_fields` names what a credential must hold: alternatives, each a set of field names.
-    `environment` maps credential fields to the environment variables that make an `env-<name>` channel.
+    `environment` maps credential fields to the environment variables that make an `env-<name>` channel; their names end in one of
+    VARIABLE_ENDINGS, so that a start without any such variable need not load every vendor to find that out.
     """
 
     name: ClassVar[str]

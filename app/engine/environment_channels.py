@@ -1,13 +1,13 @@
 """Channels that vendor credentials in the environment make: `ARK_API_KEY=…` is a working channel `env-ark` (CONTRACT §2)."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.adapters.base import Adapter
+from app.adapters.base import VARIABLE_ENDINGS, Adapter
 from app.adapters.registry import adapters
 from app.domain.channels import Channel, Credential
 from app.engine.changes import changing
@@ -31,10 +31,18 @@ async def ensure_environment_channels(database: Database, vault: Vault, environ:
     """
     async with changing(database) as connection:
         channels = {channel.name: channel for channel in await channel_store.every(connection, vault) if not channel.deleted}
+        if not _may_concern(channels, environ):
+            return
         for adapter in adapters().values():
             if adapter.environment:
                 held = channels.get(ENVIRONMENT_PREFIX + adapter.name)
                 await _ensure(connection, vault, adapter, held, environ, now)
+
+
+def _may_concern(channels: Iterable[str], environ: Iterable[str]) -> bool:
+    """Whether there is such a channel or a variable that could make one, and so a reason to load every adapter."""
+    variables = (name for name in environ if name.endswith(VARIABLE_ENDINGS) and not name.startswith("FILMGATE_"))
+    return any(name.startswith(ENVIRONMENT_PREFIX) for name in channels) or any(variables)
 
 
 async def _ensure(

@@ -10,10 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import Metric
-from prometheus_client.multiprocess import MultiProcessCollector
-from prometheus_client.registry import Collector
+from prometheus_client.registry import Collector, CollectorRegistry
 
 from app.engine.figures import Figures
 from app.engine.metric_folder import FOLDER, forget_ended
@@ -35,6 +33,10 @@ class Scrape:
         return await asyncio.to_thread(self._written, families)
 
     def _written(self, families: Iterable[Metric]) -> bytes:
+        # only who is scraped needs these: a megabyte
+        from prometheus_client.exposition import generate_latest
+        from prometheus_client.multiprocess import MultiProcessCollector
+
         both = CollectorRegistry()
         both.register(_Found(families))
         folder = os.environ.get(FOLDER)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.adapters.base import Adapter, Call
+from app.adapters.base import VARIABLE_ENDINGS, Adapter, Call
 from app.adapters.catalogue import capability_fields, parser_names
 from app.adapters.registry import adapters, catalogue
 from app.domain.channels import Credential
@@ -146,6 +146,7 @@ def test_the_documented_words_of_the_interface_are_there(name: str) -> None:
     assert adapter.__doc__ or type(adapter).__doc__
     assert adapter.name == name
     assert adapter.default_base_url or adapter.open_catalogue
+    assert [variable for variable in adapter.environment.values() if not variable.endswith(VARIABLE_ENDINGS)] == []
 
 
 @pytest.mark.parametrize("story", [story for story in STORIES if "steps" in story.content], ids=str)
