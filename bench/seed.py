@@ -124,5 +124,6 @@ async def _fill_postgres(url: str, copies: Copies) -> None:
         for statement in copies.statements():
             await connection.execute(statement)
         await connection.execute("VACUUM ANALYZE")
+        await connection.execute("CHECKPOINT")  # else the pages that were just filled are written while others are read
     finally:
         await connection.close()

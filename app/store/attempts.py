@@ -6,6 +6,7 @@ from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.attempts import Attempt
+from app.store.changes import put
 from app.store.tables import attempts
 
 _NAMES = tuple(field.name for field in fields(Attempt))
@@ -17,13 +18,13 @@ _OF_JOB = select(*(attempts.c[name] for name in _NAMES)).where(attempts.c.job_id
 
 async def insert_one(connection: AsyncConnection, attempt: Attempt) -> None:
     """Adds a try; its number must be new for its job."""
-    await connection.execute(_INSERT, _row(attempt))
+    await put(connection, _INSERT, _row(attempt))
 
 
 async def finish(connection: AsyncConnection, attempt: Attempt) -> None:
     """Writes what came of a try that was inserted before."""
     row: dict[str, object] = {name: getattr(attempt, name) for name in _LATER}
-    await connection.execute(_FINISH, {"of_job": attempt.job_id, "at_number": attempt.number, **row})
+    await put(connection, _FINISH, {"of_job": attempt.job_id, "at_number": attempt.number, **row})
 
 
 async def of_job(connection: AsyncConnection, job_id: str) -> tuple[Attempt, ...]:

@@ -1,22 +1,26 @@
 """Opens the database: pools, transactions and the settings under which a commit is durable."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from sqlalchemy import URL, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.store.sqlite import begin_immediately, connect
 from app.store.sqlite_threads import Found, Readers, Work, Writer
 
+if TYPE_CHECKING:
+    from app.store.postgres import Units
+
 BUSY_SECONDS = 30.0  # how long a SQLite writer waits for one in another process
 
 _READS = ("query_only = ON", "temp_store = MEMORY")
+_SMALL = "cache_size = -400"  # KB instead of 2,000, for connections that are asked seldom
 # What a statement that fails half-way would have to undo goes to a temporary file as soon as it is larger than 64 KB: of all that
 # a busy gateway writes, three quarters.
 _WRITES = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "temp_store = MEMORY")
@@ -27,18 +31,17 @@ _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgres": "postgresql+asyncpg", "pos
 class Database:
     """The one way to the database: `read()` for questions, `write()` for one transaction.
 
-    `ask` and `commit` do the same for a unit of work that is one function and waits for the database alone; on SQLite they are
-    several times cheaper. A task inside `write()` must open no second transaction: on SQLite there is one writer in a process,
-    and it would wait for itself.
+    `ask` and `commit` do the same for a unit of work that is one function and waits for the database alone; they are several
+    times cheaper. A task inside `write()` must open no second transaction: on SQLite there is one writer in a process, and it
+    would wait for itself.
     """
 
-    def __init__(
-        self, reader: AsyncEngine, writer: AsyncEngine, readers: Readers | None = None, grouped: Writer | None = None
-    ) -> None:
+    def __init__(self, reader: AsyncEngine, writer: AsyncEngine, asked: "Readers | Units", written: "Writer | Units") -> None:
         self._reader = reader
         self._writer = writer
-        self._readers = readers
-        self._grouped = grouped
+        self._asked = asked
+        self._written = written
+        self._turn: AbstractAsyncContextManager[None] = written.turn if isinstance(written, Writer) else nullcontext()
 
     @classmethod
     def open(cls, url: str) -> "Database":
@@ -46,10 +49,14 @@ class Database:
         target = async_url(url)
         if target.get_backend_name() == "sqlite":
             Path(target.database or "").parent.mkdir(parents=True, exist_ok=True)
-            readers = Readers(target, BUSY_SECONDS, _READS)
-            return cls(_sqlite_reader(target), _sqlite_writer(target), readers, Writer(target, BUSY_SECONDS, _WRITES))
-        engine = _postgres(target)
-        return cls(engine.execution_options(isolation_level="AUTOCOMMIT"), engine)
+            readers, writer = Readers(target, BUSY_SECONDS, _READS), Writer(target, BUSY_SECONDS, _WRITES)
+            return cls(_sqlite_reader(target), _sqlite_writer(target), readers, writer)
+        from app.store.postgres import Units, postgres_engine  # its driver is megabytes that a gateway on SQLite does without
+
+        engine = postgres_engine(target, **_QUIET)
+        reader = engine.execution_options(isolation_level="AUTOCOMMIT")
+        units = Units(reader)
+        return cls(reader, engine, units, units)
 
     @property
     def dialect(self) -> str:
@@ -65,32 +72,24 @@ class Database:
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """A connection in one transaction: durable when the block is left, undone when it raises."""
-        async with self._grouped.turn if self._grouped else nullcontext(), self._writer.begin() as connection:
+        async with self._turn, self._writer.begin() as connection:
             yield connection
 
     async def ask(self, work: Work[Found]) -> Found:
         """What the work finds; each of its statements sees what is committed when it starts."""
-        if self._readers is not None:
-            return await self._readers.ask(work)
-        async with self._reader.connect() as connection:
-            return await work(connection)
+        return await self._asked.ask(work)
 
     async def commit(self, work: Work[Found]) -> Found:
         """What the work finds, in one transaction: durable when this returns, undone when the work raises.
 
         On SQLite it runs in a thread, together with whatever else waits to be written.
         """
-        if self._grouped is not None:
-            return await self._grouped.write(work)
-        async with self._writer.begin() as connection:
-            return await work(connection)
+        return await self._written.write(work)
 
     async def close(self) -> None:
         """Closes every connection."""
-        if self._grouped is not None:
-            await self._grouped.close()
-        if self._readers is not None:
-            await self._readers.close()
+        await self._written.close()
+        await self._asked.close()
         await self._reader.dispose()
         await self._writer.dispose()
 
@@ -127,7 +126,7 @@ def _sqlite_reader(url: URL) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-        execute_pragmas(connection, *_READS)
+        execute_pragmas(connection, *_READS, _SMALL)
 
     return engine
 
@@ -137,7 +136,7 @@ def _sqlite_writer(url: URL) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-        execute_pragmas(connection, *_WRITES)
+        execute_pragmas(connection, *_WRITES, _SMALL)
 
     begin_immediately(engine)
     return engine
@@ -147,21 +146,6 @@ def _sqlite(url: URL, **options: object) -> AsyncEngine:
     return create_async_engine(
         url, max_overflow=0, pool_timeout=60, async_creator=lambda: connect(url, BUSY_SECONDS), **_QUIET, **options
     )
-
-
-def _postgres(url: URL) -> AsyncEngine:
-    engine = create_async_engine(
-        url, pool_size=10, max_overflow=10, pool_timeout=30, pool_recycle=1800, skip_autocommit_rollback=True, **_QUIET
-    )
-
-    @event.listens_for(engine.sync_engine, "checkout")
-    def refuse_closed(connection: DBAPIConnection, record: ConnectionPoolEntry, _: PoolProxiedConnection) -> None:
-        """After a restart of the server its old connections are known to be closed; finding out costs no round trip."""
-        driver = record.driver_connection
-        if driver is not None and driver.is_closed():
-            raise DisconnectionError("The server has closed this connection.")
-
-    return engine
 
 
 def execute_pragmas(connection: DBAPIConnection, *pragmas: str) -> None:

@@ -1,6 +1,7 @@
 """Jobs: inserted before anything is sent, changed only while open, claimed by one worker at a time."""
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Literal
 
 from sqlalchemy import Select, bindparam, delete, func, null, select, tuple_, update
@@ -149,15 +150,21 @@ async def page(
 
     An `after` that is not one of the key's jobs gives an empty page. Ask for one more than shown to learn whether more follow.
     """
-    own = (jobs.c.key_id == key_id, jobs.c.parent_id.is_(None))
-    query = select(jobs).where(*own).limit(limit)
-    if op is not None:
-        query = query.where(jobs.c.op == op)
-    if after is not None:
-        place = select(jobs.c.created_at, jobs.c.id).where(jobs.c.id == after, *own).scalar_subquery()
+    given = {"of_key": key_id, "most": limit, "of_op": op, "after_job": after}
+    wanted = {name: value for name, value in given.items() if value is not None}
+    return await _all(connection, _page(order, op is not None, after is not None), **wanted)
+
+
+@cache
+def _page(order: Literal["asc", "desc"], of_op: bool, after: bool) -> Select[tuple[object, ...]]:
+    own = (jobs.c.key_id == bindparam("of_key"), jobs.c.parent_id.is_(None))
+    query = select(jobs).where(*own).limit(bindparam("most"))
+    if of_op:
+        query = query.where(jobs.c.op == bindparam("of_op"))
+    if after:
+        place = select(jobs.c.created_at, jobs.c.id).where(jobs.c.id == bindparam("after_job"), *own).scalar_subquery()
         query = query.where(_place > place if order == "asc" else _place < place)
-    directed = [column.asc() if order == "asc" else column.desc() for column in (jobs.c.created_at, jobs.c.id)]
-    return await _all(connection, query.order_by(*directed))
+    return query.order_by(*(column.asc() if order == "asc" else column.desc() for column in (jobs.c.created_at, jobs.c.id)))
 
 
 async def admin_page(

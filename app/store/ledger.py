@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.channels import BudgetPeriod
 from app.domain.jobs import Job
+from app.store.changes import put
 from app.store.inserts import inserts
 from app.store.tables import accounts, keys, ledger
 
@@ -98,9 +99,9 @@ def days_of(period: BudgetPeriod, at: datetime) -> tuple[str, str]:
 async def _add(connection: AsyncConnection, job: Job, kind: str, micros: int, at: datetime) -> None:
     owner = job.parent_id or job.id  # a part's money is its parent's
     line = {"id": f"{kind}_{job.id}", "at": at, "key_id": job.key_id, "job_id": owner, "kind": kind, "micros": micros}
-    await connection.execute(_LINE, line)
+    await put(connection, _LINE, line)
 
 
 async def _move(connection: AsyncConnection, job: Job, *, reserved: int, spent: int) -> None:
     row = {"key_id": job.key_id, "day": day_of(job.created_at), "reserved": reserved, "spent": spent}
-    await connection.execute(_MOVE[connection.dialect.name], row)
+    await put(connection, _MOVE[connection.dialect.name], row)

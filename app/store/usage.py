@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.jobs import Job, JobStatus
 from app.domain.requests import VideoRequest
+from app.store.changes import put
 from app.store.inserts import inserts
 from app.store.ledger import day_of
 from app.store.tables import usage
@@ -80,13 +81,13 @@ async def add(connection: AsyncConnection, job: Job) -> None:
         "seconds": _seconds(job),
         "spent": job.cost or 0,
     }
-    await connection.execute(_ADD[connection.dialect.name], row)
+    await put(connection, _ADD[connection.dialect.name], row)
 
 
 async def adjust(connection: AsyncConnection, job: Job, micros: int) -> None:
     """Adds to what a job cost that was counted before: its vendor delivered after the deadline."""
     row = {**_place(job), **dict.fromkeys(_COUNTED, 0), "spent": micros}
-    await connection.execute(_ADD[connection.dialect.name], row)
+    await put(connection, _ADD[connection.dialect.name], row)
 
 
 async def total(connection: AsyncConnection, wanted: Wanted) -> Usage:

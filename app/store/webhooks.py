@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Row, RowMapping, bindparam, delete, func, 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.webhooks import Webhook, WebhookState, WebhookTry
+from app.store.changes import put
 from app.store.tables import webhook_tries, webhooks
 from app.store.types import Moment
 
@@ -44,7 +45,7 @@ class WebhookFilter:
 async def insert(connection: AsyncConnection, webhook: Webhook) -> None:
     """Puts a webhook into the outbox; belongs into the transaction that ends its job."""
     row = {name: getattr(webhook, name) for name in _FIELDS}
-    await connection.execute(_INSERT, row | {"state": webhook.state.value})
+    await put(connection, _INSERT, row | {"state": webhook.state.value})
 
 
 async def any_due(connection: AsyncConnection, now: datetime, full: Sequence[str] = ()) -> bool:
