@@ -7,9 +7,13 @@ import pytest
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Iterator[None]:
+def pytest_collection(session: pytest.Session) -> Iterator[None]:
     """What is imported and collected stays to the end: looking through it again and again for garbage took a fifth of the time."""
     gc.disable()
+    if session.config.getoption("dist", "no") == "no":  # tests are run here, and not by workers of their own
+        from tests import once  # needs the whole application, which a process that only hands out tests does not
+
+        once.share()
     try:
         return (yield)
     finally:

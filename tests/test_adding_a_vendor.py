@@ -18,7 +18,7 @@ PAGE = (ROOT / "docs" / "adding-a-vendor.md").read_text(encoding="utf-8")
 FILES: dict[str, str] = dict(re.findall(r"^`((?:app|tests)/[^`\n]+)`\n\n```\w+\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
 STORIES = "tests/adapters/fixtures/acme/"
 # what the contract tests of one adapter need beside the application
-NEEDED = ("pyproject.toml", "tests/__init__.py", "tests/conftest.py", "tests/adapters/__init__.py")
+NEEDED = ("pyproject.toml", "tests/__init__.py", "tests/conftest.py", "tests/once.py", "tests/adapters/__init__.py")
 CONTRACT = ("tests/adapters/stories.py", "tests/adapters/test_contract.py")
 
 

@@ -303,6 +303,8 @@ async def test_progress_is_told_to_who_asks_for_it(site: Site) -> None:
     made = (await use(site.client, "make_video", **FILM)).value
     params = {"name": "look_at_job", "arguments": {"id": made["id"], "wait_seconds": 60}, "_meta": {"progressToken": 7}}
     looking = asyncio.create_task(say(site.client, "tools/call", params))
+    while not site.gateway.watching.heeded(made["id"]):  # noqa: ASYNC110 - else the job may have ended before anybody looks
+        await asyncio.sleep(0)
     site.studio.status = "completed"
     await ended(site.gateway, made["id"])
     events = [json.loads(line[6:]) for line in (await looking).text.splitlines() if line.startswith("data: {")]

@@ -17,7 +17,7 @@ from app.cli.serve import serve_command
 # what a gateway loads when it needs it, which each child would have to do anew
 _LOADED_LATER = (
     *("app.main", "app.cli.serving", "app.engine.first_run", "app.store.migrate", "app.engine.http_carrier"),
-    *("app.engine.guarded_resolver", "app.engine.rate_source", "cryptography.fernet", "cryptography.hazmat.primitives.kdf.hkdf"),
+    *("app.engine.rate_source", "cryptography.fernet", "cryptography.hazmat.primitives.kdf.hkdf"),
 )
 
 

@@ -1,5 +1,6 @@
 """What every command does where it is not at home, and the ones that only look."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,16 @@ def test_settings_that_cannot_be_are_one_line(
     assert result.exit_code == 1
     assert said in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("url", ["s3://id:secret@films", "ftp://films", "file:///"])
+def test_a_storage_that_cannot_be_used_is_one_line(ready: Command, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """As in `test_serve.py`, for commands of which each starts the same gateway."""
+    monkeypatch.setenv("FILMGATE_STORAGE_URL", url)
+    result = ready("keys", "list")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert re.fullmatch(r"error: STORAGE_URL must .+\n", result.stderr)
+    assert "secret" not in result.stderr
 
 
 def test_another_secret_than_the_one_that_sealed_is_one_line(ready: Command, machine: Path) -> None:

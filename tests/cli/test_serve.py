@@ -47,6 +47,7 @@ class Server:
 
 @contextmanager
 def serving(folder: Path, *words: str) -> Iterator[Server]:
+    """Starts it in this folder, whose database it makes unless there is one."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("FILMGATE_", "OPENAI_"))}
     environ |= {"FILMGATE_DATA_DIR": str(folder / "data"), "FILMGATE_LOG_LEVEL": "INFO", "PYTHONPATH": str(Path.cwd())}
     with (folder / "log.txt").open("w") as log:
@@ -119,6 +120,7 @@ def test_a_first_start_prints_what_it_takes_to_make_a_clip(tmp_path: Path) -> No
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the machine has no curl")
 def test_the_printed_curl_lines_make_a_clip(tmp_path: Path) -> None:
+    migrated_in(tmp_path / "data")
     with serving(tmp_path) as server:
         shell = server.snippet("curl -sS", "The same with the OpenAI SDK")
         subprocess.run(["bash", "-c", shell], cwd=tmp_path, check=True, timeout=_PATIENCE, capture_output=True)
@@ -140,8 +142,14 @@ def test_a_second_start_shows_no_key_and_two_workers_share_the_port(tmp_path: Pa
     assert "Traceback" not in (tmp_path / "log.txt").read_text()
 
 
-@pytest.mark.parametrize("words", [("serve", "--port", "0"), ("serve", "--port", "0", "--workers", "2"), ("keys", "list")])
-@pytest.mark.parametrize("url", ["s3://id:secret@films", "ftp://films", "file:///"])
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("s3://id:secret@films", ("keys", "list")),
+        ("s3://id:secret@films", ("serve", "--port", "0", "--workers", "2")),
+        *((url, ("serve", "--port", "0")) for url in ("s3://id:secret@films", "ftp://films", "file:///")),
+    ],
+)
 def test_a_storage_that_cannot_be_used_is_one_line(tmp_path: Path, url: str, words: tuple[str, ...]) -> None:
     migrated_in(tmp_path / "data")
     ended = command(tmp_path, *words, FILMGATE_STORAGE_URL=url)
@@ -151,6 +159,7 @@ def test_a_storage_that_cannot_be_used_is_one_line(tmp_path: Path, url: str, wor
 
 
 def test_a_port_in_use_ends_at_once(tmp_path: Path) -> None:
+    migrated_in(tmp_path / "data")
     with serving(tmp_path) as server:
         second = command(tmp_path, "serve", "--port", server.base.rpartition(":")[2])
     assert second.returncode == 1

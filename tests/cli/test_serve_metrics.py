@@ -5,6 +5,7 @@ from pathlib import Path
 import httpx
 
 from tests.cli.test_serve import serving, stopped
+from tests.databases import migrated_in
 from tests.metrics import Page
 
 _REQUESTS, _SCRAPES = 30, 12
@@ -17,6 +18,7 @@ def counting(folder: Path) -> set[str]:
 
 
 def test_every_scrape_of_two_workers_tells_the_same_sum(tmp_path: Path) -> None:
+    migrated_in(tmp_path / "data")
     with serving(tmp_path, "--workers", "2") as server:
         transport = httpx.HTTPTransport(retries=5)
         with httpx.Client(transport=transport, timeout=60, headers={"connection": "close"}) as client:

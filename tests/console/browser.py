@@ -17,6 +17,8 @@ import httpx
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request
 
+from tests.databases import migrated_in
+
 CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
 ADMIN = "admin-key-of-the-browser-tests"
 HOSTILE = '<script>document.title="taken"</script>"><img src=x onerror=alert(1)>'
@@ -49,7 +51,8 @@ class Started:
 
 @contextmanager
 def started(folder: Path, **settings: str) -> Iterator[Started]:
-    """`filmgate serve` on an empty folder, ended at the end."""
+    """`filmgate serve` on a folder with nothing but a migrated, empty database, ended at the end."""
+    migrated_in(folder)
     given = {"DATA_DIR": str(folder), "ADMIN_KEY": ADMIN, "DRAIN_SECONDS": "1", "LOG_LEVEL": "WARNING", **settings}
     inherited = {name: environ[name] for name in ("PATH", "HOME", "LANG") if name in environ}
     env = {

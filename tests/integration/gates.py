@@ -12,6 +12,7 @@ from typing import Any
 import av
 import httpx
 from PIL import Image
+from sqlalchemy import select
 
 from app.domain.channels import Channel, Credential
 from app.engine.gateway import Gateway
@@ -20,8 +21,9 @@ from app.settings import Settings
 from app.store import channels as channel_store
 from app.store import keys as key_store
 from app.store.keys import hash_key
+from app.store.tables import jobs, open_jobs
 from tests.databases import migrated_in
-from tests.gateways import KEY, KEY_TEXT, stored
+from tests.gateways import KEY, KEY_TEXT
 from tests.servers import serve
 
 PATIENCE = 15.0  # seconds in which a job of a test must end
@@ -78,9 +80,10 @@ class Gate:
 
     async def hurry(self) -> None:
         """Has every open job of this gateway asked about."""
-        for job in await stored(self.gateway):
-            if not job.status.final:
-                self.gateway.poller.hurry(job.id)
+        async with self.gateway.database.read() as connection:
+            found = await connection.execute(select(jobs.c.id).where(open_jobs))
+        for job_id in found.scalars():
+            self.gateway.poller.hurry(job_id)
 
 
 OPEN: list[Gateway] = []  # the gateways of this process that run now
@@ -110,8 +113,9 @@ async def gate_on(folder: Path, *channels: Channel, **settings: Any) -> AsyncIte
 async def rested() -> None:
     """Every credential takes jobs again, whatever an earlier test of the same gateway did to it."""
     for gateway in OPEN:
-        for channel in gateway.configuration.channels():
-            await gateway.health.forgive(channel.id)
+        known = gateway.health
+        for channel in {name[0] for names in (known._held, known._probes, known._streaks, known._unwritten) for name in names}:
+            await known.forgive(channel)  # of the others there is nothing to forgive, and each costs a durable commit
 
 
 def channel_at(name: str, adapter: str, base_url: str, **values: Any) -> Channel:

@@ -12,7 +12,6 @@ from PIL import Image
 
 from app.adapters.registry import catalogue
 from tests.fakes.ark_media import tiny_mp4
-from tests.gateways import stored
 from tests.integration.gates import bearer, error_of, picture_size
 from tests.integration.seed_models import (
     ADMIN,
@@ -383,7 +382,8 @@ async def test_an_input_that_a_model_lacks_is_refused_by_its_field(
 
 async def credential_of(site: Site, job_id: str) -> tuple[str, str]:
     """The channel and the credential that made a job."""
-    return next((job.channel_id, job.credential_id) for job in await stored(site.gate.gateway) if job.id == job_id)
+    job = await site.gate.gateway.job(job_id, None)
+    return job.channel_id, job.credential_id
 
 
 @pytest.mark.parametrize("variant", ["kling-v1", "kling-v1-6"])

@@ -14,7 +14,7 @@ from app.api.dialects.native_kling import error_code, image_body, omni_body, sub
 from app.domain.errors import InvalidRequest
 from app.domain.media import Role
 from app.domain.requests import Mode, Notice, VideoRequest
-from tests.api.conftest import Site, client_of, error_of, site, site_on
+from tests.api.conftest import Site, client_of, error_of, one_too_many, site, site_on
 from tests.api.samples import EPOCH, completed, failed, link, queued, video_request
 from tests.api.vendor import PIXEL
 from tests.gateways import CHANNEL, KEY, ended
@@ -170,7 +170,7 @@ async def test_an_answer_is_given_again_by_its_idempotency_key_and_so_is_a_refus
 async def test_a_rate_is_the_vendors_number_too(tmp_path: Path) -> None:
     async with site_on(tmp_path, keys=[replace(KEY, rpm=1)]) as limited:
         await made(limited)
-        answer = await limited.client.post(f"{ROOT}/text2video", json=BODY)
+        answer = await one_too_many(limited, f"{ROOT}/text2video", BODY)
     assert (answer.status_code, error_of(answer)["code"]) == (429, 1302)
     assert answer.headers["retry-after"]
 
