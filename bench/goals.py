@@ -101,7 +101,7 @@ GOALS: Sequence[Goal] = (
     Goal("5", "added p99 at 80 rps: part of LiteLLM's", *_most("image added p99 at 80 rps over LiteLLM", 0.25, 0.1)),
     Goal(
         "6",
-        "images per core against a bare FastAPI + pydantic on the same client",
+        "images per core against a bare FastAPI + pydantic + aiohttp",
         *_least("image per core over plain on the same client", 0.9, 1.0, "{:g}"),
     ),
     Goal("7", "images per core against FastAPI + pydantic + httpx", *_least("image per core over the usual first version", 3, 8)),
