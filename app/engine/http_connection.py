@@ -1,7 +1,7 @@
 """One connection to an upstream: a request goes out, its answer comes in pieces as they arrive. HTTP/1.1, parsed by httptools.
 
-Nothing here decides whether a request may be sent again. Errors are httpx's, as `carriers` has them; every one of them
-says that the request may have arrived, because a connection is asked only while it is open.
+Nothing here decides whether a request may be sent again. Errors are httpx's, as `carriers` has them: a ConnectError where the
+connection had ended before it was asked, else one that says that the request may have arrived.
 """
 
 import asyncio
@@ -25,20 +25,9 @@ class Connection(asyncio.Protocol):
     """One exchange after another. `lost` is told when the connection is gone."""
 
     __slots__ = (
-        *("_failure", "_head_size", "_keeps", "_left", "_lost", "_parser", "_paused", "_pieces", "_raw", "_sent"),
-        *(
-            "_start",
-            "_transport",
-            "_waiter",
-            "_waiting_size",
-            "_writable",
-            "closed",
-            "headers",
-            "idle_since",
-            "silent",
-            "status",
-            "whole",
-        ),
+        *("closed", "headers", "idle_since", "silent", "status", "whole"),
+        *("_failure", "_head_size", "_keeps", "_left", "_lost", "_parser", "_paused", "_pieces", "_raw", "_sent", "_start"),
+        *("_transport", "_waiter", "_waiting_size", "_writable"),
     )
 
     def __init__(self, lost: "Callable[[Connection], None]") -> None:
@@ -67,6 +56,8 @@ class Connection(asyncio.Protocol):
 
     async def ask(self, head: bytes, parts: Sequence[bytes]) -> None:
         """Sends a request, which is no HEAD; returns when `status` and `headers` of its answer are there."""
+        if not self.open:
+            raise httpx.ConnectError("the connection was closed before it was used")
         self._begin()
         if sum(map(len, parts)) <= _ONE_WRITE:
             self._transport.write(b"".join((head, *parts)))
@@ -101,9 +92,14 @@ class Connection(asyncio.Protocol):
         return piece
 
     @property
+    def open(self) -> bool:
+        """Whether what is written would leave."""
+        return not (self.closed or self._transport.is_closing())
+
+    @property
     def usable(self) -> bool:
         """Whether it can be asked again."""
-        return self.whole and self._keeps and self._sent and not self.closed and not self._pieces
+        return self.whole and self._keeps and self._sent and not self._pieces and self.open
 
     def heard_from(self) -> bool:
         """Whether the other side has said something, most likely goodbye, that the loop has not come to yet."""

@@ -39,7 +39,7 @@ class Pool:
         oldest = asyncio.get_running_loop().time() - self._keep_alive
         while waiting:
             connection = waiting.pop()
-            if not connection.closed:
+            if connection.open:
                 if connection.idle_since > oldest:
                     return connection
                 connection.close()
@@ -104,7 +104,7 @@ class Pool:
         loop = asyncio.get_running_loop()
         oldest, self._sweep = loop.time() - self._keep_alive, None
         for key, waiting in list(self._idle.items()):
-            kept = [connection for connection in waiting if connection.idle_since > oldest and not connection.closed]
+            kept = [connection for connection in waiting if connection.idle_since > oldest and connection.open]
             for connection in waiting:
                 if connection.idle_since <= oldest:
                     connection.close()

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -19,6 +20,7 @@ from app.adapters.base import Call
 from app.domain.errors import UpstreamMaybeSent, UpstreamNeverSent
 from app.engine.guard import Blocked, Guard
 from app.engine.http_carrier import HttpCarrier
+from app.engine.http_connection import Connection
 from app.engine.names import RecentNames, guarded
 from app.engine.transport import Transport
 from tests.servers import SocketHandler, read_request, serve_socket
@@ -127,6 +129,20 @@ async def test_a_goodbye_that_the_loop_has_not_come_to_is_seen_before_a_post() -
     for link in closed:
         link.close()
     assert len(closed) == 2
+
+
+async def test_a_connection_that_ended_before_it_was_used_was_never_sent_on() -> None:
+    hung_up = asyncio.Event()
+
+    async def rude(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with serve_socket(rude) as base:
+        made = lambda: Connection(lambda _: hung_up.set())  # noqa: E731
+        _, connection = await asyncio.get_running_loop().create_connection(made, "127.0.0.1", int(base.rpartition(":")[2]))
+        await asyncio.wait_for(hung_up.wait(), 5)
+        with pytest.raises(httpx.ConnectError):
+            await connection.ask(b"POST / HTTP/1.1\r\n\r\n", ())
 
 
 async def test_an_idle_connection_is_closed_in_time() -> None:
