@@ -92,7 +92,8 @@ class Pool:
             except BaseException:
                 link.close()
                 raise
-        self._open.add(connection)
+        if not connection.closed:  # else `lost` has been told already
+            self._open.add(connection)
         return connection
 
     async def _trusted(self) -> ssl.SSLContext:
